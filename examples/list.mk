@@ -1,0 +1,1 @@
+# The tools and the programs that teach.

@@ -1,0 +1,23 @@
+qio_headers = \
+	include/qio/address.h \
+	include/qio/channel-buffer.h \
+	include/qio/channel-command.h \
+	include/qio/channel-fd.h \
+	include/qio/channel-null.h \
+	include/qio/channel-ops.h \
+	include/qio/channel-socket.h \
+	include/qio/channel-tls.h \
+	include/qio/channel-unix.h \
+	include/qio/channel.h \
+	include/qio/endpoint.h \
+	include/qio/error.h \
+	include/qio/macros.h \
+	include/qio/objects.h \
+	include/qio/qio.h \
+	include/qio/tls-creds.h
+
+migration_headers = \
+	include/qio/migration/connect.h \
+	include/qio/migration/follow.h \
+	include/qio/migration/migration.h \
+	include/qio/migration/stream.h

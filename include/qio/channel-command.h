@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A channel to a child process: writes go to its standard input, reads come
+ * from its standard output. No shell is involved.
+ *
+ * Closing the channel closes the pipes and neither waits nor kills. Ending is
+ * explicit: qio_channel_command_wait(), qio_channel_command_terminate(). A
+ * child that nobody waited for is reaped when the channel is freed if it has
+ * ended by then; else it is handed to a detached reaper.
+ */
+#ifndef QIO_CHANNEL_COMMAND_H
+#define QIO_CHANNEL_COMMAND_H
+
+#include <qio/channel.h>
+
+QIO_BEGIN_DECLS
+
+/*
+ * qio_channel_command_new_spawn: start argv[0] (looked up in PATH) with
+ * argv[1..], NULL at the end. flags is O_RDONLY (read its output; its input is
+ * /dev/null), O_WRONLY (its output is ours) or O_RDWR.
+ *
+ * Returns: an open channel, or NULL.
+ * Errors: QIO_ERROR_COMMAND with the reason when it cannot be executed.
+ * Since: 0.1
+ */
+QIO_API QIOChannel *qio_channel_command_new_spawn(const char *const argv[],
+                                                  int flags, QIOError **errp)
+    QIO_MUST_CHECK;
+
+QIO_API pid_t qio_channel_command_pid(const QIOChannel *ioc);
+
+/*
+ * qio_channel_command_wait: wait until the child has ended, at most timeout_ms
+ * (-1: no limit). Shut WRITE down first or it may wait for input.
+ * status: may be NULL; as from waitpid(2).
+ *
+ * Returns: 0 when it exited with 0; -1 otherwise.
+ * Errors: QIO_ERROR_TIMEOUT (it still runs; may be repeated),
+ *   QIO_ERROR_COMMAND with exit status or signal. Since: 0.1
+ */
+QIO_API int qio_channel_command_wait(QIOChannel *ioc, int timeout_ms,
+                                     int *status, QIOError **errp)
+    QIO_MUST_CHECK;
+
+/* SIGTERM, then after grace_ms SIGKILL; returns when it has ended. 0, or -1
+ * when signalling failed. Blocks. Since: 0.1 */
+QIO_API int qio_channel_command_terminate(QIOChannel *ioc, int grace_ms,
+                                          QIOError **errp);
+
+QIO_END_DECLS
+
+#endif

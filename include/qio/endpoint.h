@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Endpoints: one text for every way to reach a peer, and the channels that
+ * come of it.
+ *
+ *   tcp:… unix:… vsock:… fd:NUMBER   as <qio/address.h> says
+ *   exec:COMMAND                     run by /bin/sh -c
+ *   file:PATH[,offset=SIZE]          SIZE with k, M, G, T or 0x
+ *   stdio:                           standard input and output
+ *
+ * and on any of them, layers, applied left to right:
+ *
+ *   ,tls-creds=ID[,tls-hostname=NAME][,tls-authz=ID]
+ *   ,websocket=/PATH
+ *
+ * In unix:, exec: and file: a comma that is part of the path or command is
+ * written twice.
+ */
+#ifndef QIO_ENDPOINT_H
+#define QIO_ENDPOINT_H
+
+#include <qio/channel.h>
+#include <qio/objects.h>
+
+QIO_BEGIN_DECLS
+
+typedef struct QIOEndpoint QIOEndpoint;
+typedef struct QIOListener QIOListener;
+
+typedef enum QIOEndpointType {
+    QIO_ENDPOINT_SOCKET, /* tcp, unix, vsock: can listen and accept */
+    QIO_ENDPOINT_FD,
+    QIO_ENDPOINT_EXEC,
+    QIO_ENDPOINT_FILE,
+    QIO_ENDPOINT_STDIO,
+} QIOEndpointType;
+
+/*
+ * qio_endpoint_parse: Returns a new endpoint, or NULL.
+ * Errors: QIO_ERROR_INVALID naming the rule broken, QIO_ERROR_UNSUPPORTED.
+ * Never blocks, opens nothing. Since: 0.1
+ */
+QIO_API QIOEndpoint *qio_endpoint_parse(const char *text, QIOError **errp)
+    QIO_MUST_CHECK;
+QIO_API void qio_endpoint_free(QIOEndpoint *ep);
+/* Text that parses to the same; free() it. */
+QIO_API char *qio_endpoint_to_string(const QIOEndpoint *ep, QIOError **errp)
+    QIO_MUST_CHECK;
+
+QIO_API QIOEndpointType qio_endpoint_type(const QIOEndpoint *ep);
+/* Borrowed; NULL for types without. */
+QIO_API const QIOAddress *qio_endpoint_address(const QIOEndpoint *ep);
+QIO_API const char *qio_endpoint_path(const QIOEndpoint *ep);    /* file */
+QIO_API const char *qio_endpoint_command(const QIOEndpoint *ep); /* exec */
+QIO_API uint64_t qio_endpoint_offset(const QIOEndpoint *ep);     /* file */
+QIO_API bool qio_endpoint_has_tls(const QIOEndpoint *ep);
+
+/*
+ * qio_endpoint_add_tls: one more layer on top, as ",tls-creds=…" would.
+ * hostname and authz may be NULL. 0 or -1. Since: 0.1
+ */
+QIO_API int qio_endpoint_add_tls(QIOEndpoint *ep, const char *creds_id,
+                                 const char *hostname, const char *authz_id,
+                                 QIOError **errp) QIO_MUST_CHECK;
+
+/* Which directions a file or command is opened for. */
+typedef enum QIOEndpointMode {
+    QIO_ENDPOINT_READ = 1,
+    QIO_ENDPOINT_WRITE = 2,
+    QIO_ENDPOINT_READWRITE = 3,
+} QIOEndpointMode;
+
+/*
+ * qio_endpoint_connect_sync: reach the endpoint and open all its layers, as
+ *   client. A file is created for WRITE (mode 0600) and truncated to offset.
+ * timeout_ms: for everything together; -1 for no limit.
+ * objects: may be NULL when no layer names one.
+ *
+ * Returns: an open channel, or NULL. Blocks. Since: 0.1
+ */
+QIO_API QIOChannel *qio_endpoint_connect_sync(const QIOEndpoint *ep,
+                                              QIOObjects *objects,
+                                              QIOEndpointMode mode,
+                                              int timeout_ms, QIOError **errp)
+    QIO_MUST_CHECK;
+
+/*
+ * qio_endpoint_layer_sync: put the endpoint's layers on a channel that the
+ * caller has (an accepted connection: as_server true) and open them. Takes its
+ * own reference on base. Blocks. Since: 0.1
+ */
+QIO_API QIOChannel *qio_endpoint_layer_sync(const QIOEndpoint *ep,
+                                            QIOObjects *objects,
+                                            QIOChannel *base, bool as_server,
+                                            int timeout_ms, QIOError **errp)
+    QIO_MUST_CHECK;
+
+/*
+ * qio_endpoint_listen_sync: listen. A socket endpoint is bound on every
+ * address it resolves to; success if at least one works. fd: a listening
+ * socket accepts, a connected one or a pipe is accepted once; so are exec:,
+ * file: and stdio:. A unix path left by a process that is gone is replaced, a
+ * live one is QIO_ERROR_IN_USE; it is removed when the listener is freed.
+ *
+ * Returns: a listener, or NULL. May block in name resolution. Since: 0.1
+ */
+QIO_API QIOListener *qio_endpoint_listen_sync(const QIOEndpoint *ep,
+                                              QIOObjects *objects, int backlog,
+                                              QIOError **errp) QIO_MUST_CHECK;
+/* Number of bound addresses, and each (copied, to free): with port 0 or to=
+ * the real port. Since: 0.1 */
+QIO_API size_t qio_listener_count(const QIOListener *l);
+QIO_API QIOAddress *qio_listener_get_address(const QIOListener *l, size_t i,
+                                             QIOError **errp) QIO_MUST_CHECK;
+
+/*
+ * qio_listener_accept_sync: the next connection, layers not opened yet (see
+ *   qio_endpoint_layer_sync()); mode is for files and commands.
+ * qio_listener_accept_open_sync: the next connection with all layers open, as
+ *   server; one that fails its handshake is an error of this call, the
+ *   listener goes on to be usable.
+ * Single-use endpoints: the second accept is QIO_ERROR_CLOSED.
+ * Returns: a channel, or NULL. Blocks up to timeout_ms (-1: no limit).
+ * Since: 0.1
+ */
+QIO_API QIOChannel *qio_listener_accept_sync(QIOListener *l,
+                                             QIOEndpointMode mode,
+                                             int timeout_ms, QIOError **errp)
+    QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_listener_accept_open_sync(QIOListener *l,
+                                                  QIOEndpointMode mode,
+                                                  int timeout_ms,
+                                                  QIOError **errp)
+    QIO_MUST_CHECK;
+/* End a running or later accept with QIO_ERROR_SHUTDOWN. Any thread. */
+QIO_API void qio_listener_shutdown(QIOListener *l);
+QIO_API void qio_listener_free(QIOListener *l);
+
+QIO_END_DECLS
+
+#endif

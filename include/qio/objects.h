@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * QIOObjects: credentials, authorizers and secrets by ID, as a program's
+ * --object options name them. The caller owns the set; there is no global one.
+ *
+ * Text form (QEMU's): TYPE,id=ID[,PROPERTY=VALUE...]; a comma in a value is
+ * written twice; on/off, yes/no, true/false are booleans.
+ *
+ *   tls-creds-x509  endpoint=client|server dir=PATH [verify-peer=on]
+ *                   [sanity-check=on] [priority=TEXT] [passwordid=SECRET-ID]
+ *   tls-creds-psk   endpoint=… dir=PATH [username=NAME] [verify-peer] [priority]
+ *   tls-creds-anon  endpoint=… [verify-peer] [priority]
+ *   authz-simple    identity=TEXT
+ *   authz-list      [policy=deny|allow] rules.N.match=TEXT
+ *                   [rules.N.policy=allow|deny] [rules.N.format=exact|glob]
+ *   secret          data=TEXT | file=PATH [format=raw|base64]
+ */
+#ifndef QIO_OBJECTS_H
+#define QIO_OBJECTS_H
+
+#include <qio/tls-creds.h>
+
+QIO_BEGIN_DECLS
+
+typedef struct QIOObjects QIOObjects;
+
+QIO_API QIOObjects *qio_objects_new(QIOError **errp) QIO_MUST_CHECK;
+/* Drops the set's references; secrets are wiped. NULL is allowed. */
+QIO_API void qio_objects_free(QIOObjects *objects);
+
+/*
+ * qio_objects_add: create an object from text and keep it under its ID.
+ * Returns 0; or -1 with the set unchanged.
+ * Errors: QIO_ERROR_INVALID (the rule that the text breaks), QIO_ERROR_IN_USE
+ *   (the ID), and those of the object's constructor. Reads files. Since: 0.1
+ */
+QIO_API int qio_objects_add(QIOObjects *objects, const char *text,
+                            QIOError **errp) QIO_MUST_CHECK;
+
+/* Keep an object that the caller made; the set takes its own reference.
+ * Since: 0.1 */
+QIO_API int qio_objects_add_tls_creds(QIOObjects *objects, const char *id,
+                                      QIOTLSCreds *creds, QIOError **errp)
+    QIO_MUST_CHECK;
+QIO_API int qio_objects_add_authz(QIOObjects *objects, const char *id,
+                                  QIOAuthz *authz, QIOError **errp)
+    QIO_MUST_CHECK;
+
+/* Look one up; borrowed from the set. NULL with QIO_ERROR_NOT_FOUND, or
+ * QIO_ERROR_INVALID when the ID names another kind of object. Since: 0.1 */
+QIO_API QIOTLSCreds *qio_objects_get_tls_creds(const QIOObjects *objects,
+                                               const char *id, QIOError **errp)
+    QIO_MUST_CHECK;
+QIO_API QIOAuthz *qio_objects_get_authz(const QIOObjects *objects,
+                                        const char *id, QIOError **errp)
+    QIO_MUST_CHECK;
+
+QIO_END_DECLS
+
+#endif

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * TLS credentials and authorizers: what a TLS channel needs to know about this
+ * side and about who may be at the other. Reference counted, immutable, shared
+ * by any number of channels and threads.
+ *
+ * Directory layout and file names are QEMU's:
+ *   x509   DIR/ca-cert.pem (needed), DIR/ca-crl.pem,
+ *          DIR/server-cert.pem + DIR/server-key.pem (needed by a server),
+ *          DIR/client-cert.pem + DIR/client-key.pem
+ *   psk    DIR/keys.psk, lines USER:HEXKEY
+ *   anon   nothing
+ */
+#ifndef QIO_TLS_CREDS_H
+#define QIO_TLS_CREDS_H
+
+#include <stdbool.h>
+#include <qio/error.h>
+
+QIO_BEGIN_DECLS
+
+typedef struct QIOTLSCreds QIOTLSCreds;
+typedef struct QIOAuthz QIOAuthz;
+
+typedef enum QIOTLSEndpoint {
+    QIO_TLS_ENDPOINT_CLIENT,
+    QIO_TLS_ENDPOINT_SERVER,
+} QIOTLSEndpoint;
+
+typedef enum QIOTLSCredsKind {
+    QIO_TLS_CREDS_X509,
+    QIO_TLS_CREDS_PSK,
+    QIO_TLS_CREDS_ANON,
+} QIOTLSCredsKind;
+
+/* Bits of the flags below. */
+/* Accept any peer, with or without certificate. Off by default, that is peers
+ * are verified. */
+#define QIO_TLS_CREDS_NO_VERIFY_PEER 0x1
+/* x509: do not judge our own certificates when loading them. */
+#define QIO_TLS_CREDS_NO_SANITY_CHECK 0x2
+
+/*
+ * qio_tls_creds_x509_new: load certificates from dir.
+ * password: decrypts the private key; NULL for a plain key. Copied, and wiped
+ *   after loading.
+ * priority: GnuTLS priority string, NULL for "NORMAL" with TLS 1.2 at least.
+ *
+ * Our own certificates are checked while loading (validity, basic constraints,
+ * key usage and purpose, chain up to a CA of ca-cert.pem).
+ *
+ * Returns: credentials with one reference, or NULL.
+ * Errors: QIO_ERROR_NOT_FOUND or QIO_ERROR_SYSTEM naming the file that cannot
+ *   be read; QIO_ERROR_CREDENTIALS naming the file and the fault;
+ *   QIO_ERROR_INVALID for a bad priority. Reads files. Since: 0.1
+ */
+QIO_API QIOTLSCreds *qio_tls_creds_x509_new(QIOTLSEndpoint endpoint,
+                                            const char *dir,
+                                            const char *password,
+                                            const char *priority,
+                                            unsigned flags, QIOError **errp)
+    QIO_MUST_CHECK;
+
+/*
+ * qio_tls_creds_psk_new: pre-shared keys from DIR/keys.psk. A client names the
+ * user whose key it uses (NULL: "qemu"); for a server username must be NULL.
+ * Errors as above. Since: 0.1
+ */
+QIO_API QIOTLSCreds *qio_tls_creds_psk_new(QIOTLSEndpoint endpoint,
+                                           const char *dir,
+                                           const char *username,
+                                           const char *priority,
+                                           unsigned flags, QIOError **errp)
+    QIO_MUST_CHECK;
+
+/* Encryption without any authentication, for tests. Since: 0.1 */
+QIO_API QIOTLSCreds *qio_tls_creds_anon_new(QIOTLSEndpoint endpoint,
+                                            const char *priority,
+                                            unsigned flags, QIOError **errp)
+    QIO_MUST_CHECK;
+
+QIO_API QIOTLSCreds *qio_tls_creds_ref(QIOTLSCreds *creds);
+QIO_API void qio_tls_creds_unref(QIOTLSCreds *creds);
+QIO_API QIOTLSEndpoint qio_tls_creds_endpoint(const QIOTLSCreds *creds);
+QIO_API QIOTLSCredsKind qio_tls_creds_kind(const QIOTLSCreds *creds);
+
+/*
+ * Authorizers decide whether an authenticated identity may connect: for x509
+ * the distinguished name as RFC 4514 writes it ("CN=client,O=Example"), for
+ * PSK the user name.
+ *
+ * qio_authz_new_simple: exactly this identity.
+ * qio_authz_new_list: rules tried in order, first match decides, else policy.
+ */
+typedef enum QIOAuthzFormat {
+    QIO_AUTHZ_FORMAT_EXACT,
+    QIO_AUTHZ_FORMAT_GLOB, /* '*' and '?' */
+} QIOAuthzFormat;
+
+QIO_API QIOAuthz *qio_authz_new_simple(const char *identity, QIOError **errp)
+    QIO_MUST_CHECK;
+QIO_API QIOAuthz *qio_authz_new_list(bool allow_by_default, QIOError **errp)
+    QIO_MUST_CHECK;
+/* Add a rule at the end; before the authorizer is shared. 0 or -1. */
+QIO_API int qio_authz_list_append(QIOAuthz *authz, const char *match,
+                                  QIOAuthzFormat format, bool allow,
+                                  QIOError **errp) QIO_MUST_CHECK;
+QIO_API bool qio_authz_is_allowed(const QIOAuthz *authz, const char *identity);
+QIO_API QIOAuthz *qio_authz_ref(QIOAuthz *authz);
+QIO_API void qio_authz_unref(QIOAuthz *authz);
+
+QIO_END_DECLS
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The only place that makes descriptors, all of them close-on-exec. Functions
+ * return a descriptor or 0, or -1 with *errp set; EINTR is retried.
+ */
+#ifndef QIOP_BASE_FD_H
+#define QIOP_BASE_FD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+#include <qio/channel.h>
+#include <qio/error.h>
+
+/* More than the kernel ever delivers in one message (SCM_MAX_FD). */
+#define QIOP_FD_PASS_MAX 253
+
+int qiop_fd_open(const char *path, int flags, mode_t mode, QIOError **errp);
+int qiop_fd_pipe(int fds[2], bool nonblock, QIOError **errp);
+int qiop_fd_socket(int domain, int type, int protocol, bool nonblock,
+                   QIOError **errp);
+int qiop_fd_socketpair(int fds[2], QIOError **errp);
+int qiop_fd_eventfd(unsigned initial, QIOError **errp); /* non-blocking */
+int qiop_fd_dup(int fd, QIOError **errp);
+int qiop_fd_pidfd(pid_t pid, QIOError **errp); /* -1/UNSUPPORTED: old kernel */
+/* accept4; returns -1 with errno EAGAIN in qio_error_errno when none waits. */
+int qiop_fd_accept(int listen_fd, bool nonblock, QIOError **errp);
+
+/* Closes once, never retries; keeps errno. -1 is ignored. */
+void qiop_fd_close(int fd);
+void qiop_fd_close_many(const int *fds, size_t n);
+
+/* O_NONBLOCK; *was (may be NULL) gets the former state. */
+int qiop_fd_set_nonblock(int fd, bool on, bool *was, QIOError **errp);
+bool qiop_fd_is_socket(int fd);
+
+/*
+ * One try of sendmsg()/recvmsg(), MSG_DONTWAIT and MSG_NOSIGNAL, with
+ * descriptors (SCM_RIGHTS). Result as the readv and writev slots of a channel:
+ * >0, 0 (end of the stream), -1, QIO_CHANNEL_ERR_BLOCK.
+ * recv: fds/nfds NULL: arriving descriptors are closed. MSG_CTRUNC is
+ * QIO_ERROR_FD_TRUNCATED, and what arrived is closed. extra_flags: MSG_PEEK.
+ */
+ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
+                        const int *fds, size_t nfds, QIOError **errp);
+ssize_t qiop_fd_recvmsg(int fd, const struct iovec *iov, size_t niov,
+                        int **fds, size_t *nfds, int extra_flags,
+                        QIOError **errp);
+/* The same without ancillary data, for sockets that cannot carry any. */
+ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov,
+                     QIOError **errp);
+ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov,
+                     int extra_flags, QIOError **errp);
+
+/* One try of readv()/writev() on a descriptor that is no socket; writing never
+ * raises SIGPIPE. Results as above; a write of 0 bytes is an error. */
+ssize_t qiop_fd_readv(int fd, const struct iovec *iov, size_t niov,
+                      QIOError **errp);
+ssize_t qiop_fd_writev(int fd, const struct iovec *iov, size_t niov,
+                       QIOError **errp);
+
+/* Store the error for a failed I/O system call: EPIPE, ECONNRESET and their
+ * like become QIO_ERROR_BROKEN, else QIO_ERROR_SYSTEM. what: "cannot read". */
+void qiop_fd_io_error(QIOError **errp, int sys_errno, const char *what);
+
+#endif

@@ -1,0 +1,1 @@
+core_sources = lib/core/version.c

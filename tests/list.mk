@@ -1,0 +1,2 @@
+qiotest_sources = tests/qiotest.c tests/qiotest.h
+script_tests =
