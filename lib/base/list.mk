@@ -1,1 +1,11 @@
-base_sources =
+base_sources = \
+	lib/base/clock.c \
+	lib/base/clock.h \
+	lib/base/error.c \
+	lib/base/fd-io.c \
+	lib/base/fd.c \
+	lib/base/fd.h \
+	lib/base/iov.c \
+	lib/base/iov.h \
+	lib/base/queue.c \
+	lib/base/queue.h
