@@ -5,16 +5,27 @@
  *
  *   tcp:… unix:… vsock:… fd:NUMBER   as <qio/address.h> says
  *   exec:COMMAND                     run by /bin/sh -c
- *   file:PATH[,offset=SIZE]          SIZE with k, M, G, T or 0x
+ *   file:PATH[,offset=SIZE]          bytes; SIZE may end in k, M, G or T, or
+ *                                    begin with 0x
  *   stdio:                           standard input and output
  *
- * and on any of them, layers, applied left to right:
+ * On any of them, layers, applied left to right, the first one lowest:
  *
  *   ,tls-creds=ID[,tls-hostname=NAME][,tls-authz=ID]
- *   ,websocket=/PATH
+ *   ,websocket=/PATH     (understood, but opening it is QIO_ERROR_UNSUPPORTED
+ *                        in this version)
  *
- * In unix:, exec: and file: a comma that is part of the path or command is
- * written twice.
+ * and on tcp:, unix: and vsock:
+ *
+ *   ,listen=on|off       the direction, where a program has a default of its
+ *                        own; see qio_endpoint_listen_mode()
+ *
+ * Commas: options are separated by single commas; a comma that is part of a
+ * path, a command or a value is written twice. A COMMAND is treated kindly:
+ * only the layer options at its very end (tls-…= and websocket=) are options,
+ * all other single commas belong to the command, so that "exec:sed s/a,b/"
+ * means what it says. In file: and unix: an option nobody knows is an error,
+ * not a part of the path.
  */
 #ifndef QIO_ENDPOINT_H
 #define QIO_ENDPOINT_H
@@ -54,16 +65,31 @@ QIO_API const char *qio_endpoint_path(const QIOEndpoint *ep);    /* file */
 QIO_API const char *qio_endpoint_command(const QIOEndpoint *ep); /* exec */
 QIO_API uint64_t qio_endpoint_offset(const QIOEndpoint *ep);     /* file */
 QIO_API bool qio_endpoint_has_tls(const QIOEndpoint *ep);
+/* What ",listen=" says: 1 on, 0 off, -1 not given (and for types without).
+ * Only for programs to obey: the calls below do what their name says. */
+QIO_API int qio_endpoint_listen_mode(const QIOEndpoint *ep);
 
 /*
  * qio_endpoint_add_tls: one more layer on top, as ",tls-creds=…" would.
- * hostname and authz may be NULL. 0 or -1. Since: 0.1
+ * hostname and authz may be NULL. 0, or -1 with the endpoint unchanged.
+ * Since: 0.1
  */
 QIO_API int qio_endpoint_add_tls(QIOEndpoint *ep, const char *creds_id,
                                  const char *hostname, const char *authz_id,
                                  QIOError **errp) QIO_MUST_CHECK;
 
-/* Which directions a file or command is opened for. */
+/*
+ * qio_endpoint_set_tls_peer: whom the topmost TLS layer expects at the other
+ * end, in place of what the text says. NULL keeps a value.
+ * Returns: 0, or -1 with the endpoint unchanged.
+ * Errors: QIO_ERROR_INVALID: no TLS layer. Since: 0.1
+ */
+QIO_API int qio_endpoint_set_tls_peer(QIOEndpoint *ep, const char *hostname,
+                                      const char *authz_id, QIOError **errp)
+    QIO_MUST_CHECK;
+
+/* Which directions a file, command or stdio: is opened for. Layers need both:
+ * a command or stdio: that has some is always opened for both. */
 typedef enum QIOEndpointMode {
     QIO_ENDPOINT_READ = 1,
     QIO_ENDPOINT_WRITE = 2,
@@ -72,11 +98,21 @@ typedef enum QIOEndpointMode {
 
 /*
  * qio_endpoint_connect_sync: reach the endpoint and open all its layers, as
- *   client. A file is created for WRITE (mode 0600) and truncated to offset.
+ *   client.
+ * file: is created for WRITE (mode 0600) and truncated to offset; for READ it
+ *   must be there; for READWRITE it is created but not truncated. All start at
+ *   offset. Opening a fifo waits for its other end, without a limit.
+ * fd: the descriptor belongs to the channel when the call succeeds, and stays
+ *   the caller's when it fails. 0, 1 and 2 are duplicated and stay open; so
+ *   does stdio:.
  * timeout_ms: for everything together; -1 for no limit.
- * objects: may be NULL when no layer names one.
+ * objects: may be NULL when no layer names one. Not used after the call.
  *
- * Returns: an open channel, or NULL. Blocks. Since: 0.1
+ * Returns: an open channel, or NULL.
+ * Errors: QIO_ERROR_NOT_FOUND (an ID), QIO_ERROR_INVALID (credentials for the
+ *   other side; tls-authz, which is for servers), QIO_ERROR_UNSUPPORTED
+ *   (websocket), all before anything is opened; then those of the channels,
+ *   QIO_ERROR_TIMEOUT among them. Blocks. Since: 0.1
  */
 QIO_API QIOChannel *qio_endpoint_connect_sync(const QIOEndpoint *ep,
                                               QIOObjects *objects,
@@ -100,7 +136,9 @@ QIO_API QIOChannel *qio_endpoint_layer_sync(const QIOEndpoint *ep,
  * address it resolves to; success if at least one works. fd: a listening
  * socket accepts, a connected one or a pipe is accepted once; so are exec:,
  * file: and stdio:. A unix path left by a process that is gone is replaced, a
- * live one is QIO_ERROR_IN_USE; it is removed when the listener is freed.
+ * live one is QIO_ERROR_IN_USE; it is removed when the listener is freed,
+ * unless it is somebody else's by then.
+ * objects: what the layers name is looked up now; not used after the call.
  *
  * Returns: a listener, or NULL. May block in name resolution. Since: 0.1
  */
@@ -115,12 +153,17 @@ QIO_API QIOAddress *qio_listener_get_address(const QIOListener *l, size_t i,
 
 /*
  * qio_listener_accept_sync: the next connection, layers not opened yet (see
- *   qio_endpoint_layer_sync()); mode is for files and commands.
+ *   qio_endpoint_layer_sync()); mode is for files and commands; READWRITE
+ *   opens a file for reading: it is an incoming connection.
  * qio_listener_accept_open_sync: the next connection with all layers open, as
  *   server; one that fails its handshake is an error of this call, the
  *   listener goes on to be usable.
- * Single-use endpoints: the second accept is QIO_ERROR_CLOSED.
+ * A client that is gone before it was accepted is passed over. When
+ * descriptors run out, that is an error of the call; the client waits and can
+ * be accepted later. Single-use endpoints: the second accept is
+ * QIO_ERROR_CLOSED.
  * Returns: a channel, or NULL. Blocks up to timeout_ms (-1: no limit).
+ * Threads: one at a time, and qio_listener_shutdown() from any.
  * Since: 0.1
  */
 QIO_API QIOChannel *qio_listener_accept_sync(QIOListener *l,

@@ -4,7 +4,8 @@
  * --object options name them. The caller owns the set; there is no global one.
  *
  * Text form (QEMU's): TYPE,id=ID[,PROPERTY=VALUE...]; a comma in a value is
- * written twice; on/off, yes/no, true/false are booleans.
+ * written twice; on/off, yes/no, true/false are booleans. An ID is a letter,
+ * then letters, digits, '-', '.' and '_'. A property is given once.
  *
  *   tls-creds-x509  endpoint=client|server dir=PATH [verify-peer=on]
  *                   [sanity-check=on] [priority=TEXT] [passwordid=SECRET-ID]
@@ -13,7 +14,13 @@
  *   authz-simple    identity=TEXT
  *   authz-list      [policy=deny|allow] rules.N.match=TEXT
  *                   [rules.N.policy=allow|deny] [rules.N.format=exact|glob]
+ *                   N counts from 0 without a gap
  *   secret          data=TEXT | file=PATH [format=raw|base64]
+ *                   a raw file is taken as it is, a newline at its end too
+ *
+ * What is in brackets may be left out. Where values are listed, the first one
+ * is the default; verify-peer and sanity-check are on, a list's format is
+ * exact. A secret must be there before the passwordid that names it.
  */
 #ifndef QIO_OBJECTS_H
 #define QIO_OBJECTS_H
