@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The test programs' shared room; see qiotest.h. */
+#include <config.h>
 #include "qiotest.h"
 
 #include <dirent.h>

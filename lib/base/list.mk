@@ -7,5 +7,7 @@ base_sources = \
 	lib/base/fd.h \
 	lib/base/iov.c \
 	lib/base/iov.h \
+	lib/base/optstr.c \
+	lib/base/optstr.h \
 	lib/base/queue.c \
 	lib/base/queue.h

@@ -1,1 +1,2 @@
-base_tests =
+base_tests = \
+	tests/base/test-optstr
