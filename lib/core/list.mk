@@ -1,1 +1,14 @@
-core_sources = lib/core/version.c
+core_sources = \
+	lib/core/all.c \
+	lib/core/channel.c \
+	lib/core/channel.h \
+	lib/core/copy.c \
+	lib/core/defaults.c \
+	lib/core/dispatch.c \
+	lib/core/facts.c \
+	lib/core/io.c \
+	lib/core/lifecycle.c \
+	lib/core/pollset.c \
+	lib/core/pollset.h \
+	lib/core/version.c \
+	lib/core/wait.c

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The channel object: construction, references, names, features, trace. */
+#include <config.h>
+#include "channel.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "base/fd.h"
+
+static bool ops_are_fit(const QIOChannelOps *ops, bool layer)
+{
+    if (!ops->name || !ops->readv || !ops->writev || !ops->close ||
+        !ops->finalize) {
+        return false;
+    }
+    if (layer) {
+        return ops->kind != QIO_CHANNEL_KIND_LEAF && ops->flush;
+    }
+    return ops->kind == QIO_CHANNEL_KIND_LEAF && ops->poll;
+}
+
+/* A type compiled against an older header has a shorter table. */
+static int copy_ops(QIOChannelOps *to, const QIOChannelOps *ops, bool layer,
+                    QIOError **errp)
+{
+    size_t n = ops->size;
+
+    if (n < offsetof(QIOChannelOps, finalize) + sizeof(ops->finalize)) {
+        qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                      "channel type: the vtable's size is missing or wrong");
+        return -1;
+    }
+    memset(to, 0, sizeof(*to));
+    memcpy(to, ops, n < sizeof(*to) ? n : sizeof(*to));
+    if (!ops_are_fit(to, layer)) {
+        qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                      "channel type '%s': a mandatory slot is missing",
+                      to->name ? to->name : "?");
+        return -1;
+    }
+    return 0;
+}
+
+static QIOChannel *alloc(const QIOChannelOps *ops, size_t private_size,
+                         QIOChannel *base, QIOError **errp)
+{
+    QIOChannelOps full;
+    QIOChannel *ioc;
+    bool open_from_birth;
+
+    if (copy_ops(&full, ops, base != NULL, errp) < 0) {
+        return NULL;
+    }
+    ioc = private_size > SIZE_MAX - sizeof(*ioc)
+              ? NULL
+              : calloc(1, sizeof(*ioc) + private_size);
+    if (!ioc) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "cannot allocate a channel");
+        return NULL;
+    }
+    open_from_birth = !full.advance && (!base || qio_channel_is_open(base));
+    ioc->holds_output = full.flush || (base && base->holds_output);
+    ioc->ops = full;
+    qiop_ops_complete(&ioc->ops);
+    ioc->type = ops;
+    ioc->base = base ? qio_channel_ref(base) : NULL;
+    atomic_init(&ioc->refs, 1);
+    atomic_init(&ioc->features, ioc->ops.features);
+    atomic_init(&ioc->state,
+                open_from_birth ? QIOP_STATE_OPEN : QIOP_STATE_OPENING);
+    atomic_init(&ioc->wake[QIOP_WAKE_READ], -1);
+    atomic_init(&ioc->wake[QIOP_WAKE_WRITE], -1);
+    atomic_init(&ioc->blocking, true);
+    atomic_init(&ioc->timeout_ms, -1);
+    return ioc;
+}
+
+QIOChannel *qio_channel_alloc(const QIOChannelOps *ops, size_t private_size,
+                              QIOError **errp)
+{
+    return alloc(ops, private_size, NULL, errp);
+}
+
+QIOChannel *qio_channel_alloc_layer(const QIOChannelOps *ops,
+                                    size_t private_size, QIOChannel *base,
+                                    QIOError **errp)
+{
+    if (!base) {
+        qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                      "a layer needs a channel beneath it");
+        return NULL;
+    }
+    return alloc(ops, private_size, base, errp);
+}
+
+QIOChannel *qio_channel_ref(QIOChannel *ioc)
+{
+    atomic_fetch_add_explicit(&ioc->refs, 1, memory_order_relaxed);
+    return ioc;
+}
+
+void qio_channel_unref(QIOChannel *ioc)
+{
+    /* A loop, so that the depth of a stack costs no stack. */
+    while (ioc &&
+           atomic_fetch_sub_explicit(&ioc->refs, 1, memory_order_acq_rel) ==
+               1) {
+        QIOChannel *base = ioc->base;
+        QIOError *err = NULL;
+
+        /* Only this one: others may still hold the channel beneath. */
+        if (atomic_exchange(&ioc->state, QIOP_STATE_CLOSED) !=
+            QIOP_STATE_CLOSED) {
+            ioc->ops.close(ioc, &err);
+            qio_error_free(err);
+        }
+        ioc->ops.finalize(ioc);
+        qiop_fd_close(atomic_load(&ioc->wake[QIOP_WAKE_READ]));
+        qiop_fd_close(atomic_load(&ioc->wake[QIOP_WAKE_WRITE]));
+        free(ioc->name);
+        free(ioc);
+        ioc = base;
+    }
+}
+
+void *qio_channel_private(const QIOChannel *ioc)
+{
+    return (void *)ioc->private;
+}
+
+void *qio_channel_private_if(const QIOChannel *ioc, const QIOChannelOps *ops)
+{
+    return ioc && ioc->type == ops ? (void *)ioc->private : NULL;
+}
+
+void qio_channel_mark_open(QIOChannel *ioc)
+{
+    int opening = QIOP_STATE_OPENING;
+
+    atomic_compare_exchange_strong(&ioc->state, &opening, QIOP_STATE_OPEN);
+}
+
+bool qio_channel_is_open(const QIOChannel *ioc)
+{
+    return atomic_load(&ioc->state) == QIOP_STATE_OPEN;
+}
+
+void qio_channel_add_features(QIOChannel *ioc, unsigned features)
+{
+    atomic_fetch_or(&ioc->features, features);
+}
+
+bool qio_channel_has_feature(const QIOChannel *ioc, QIOChannelFeature feature)
+{
+    return (atomic_load(&ioc->features) & feature) != 0;
+}
+
+int qio_channel_set_name(QIOChannel *ioc, const char *name, QIOError **errp)
+{
+    char *copy = strdup(name);
+
+    if (!copy) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "cannot name a channel");
+        return -1;
+    }
+    free(ioc->name);
+    ioc->name = copy;
+    return 0;
+}
+
+const char *qio_channel_name(const QIOChannel *ioc)
+{
+    return ioc->name ? ioc->name : ioc->ops.name;
+}
+
+const char *qio_channel_type_name(const QIOChannel *ioc)
+{
+    return ioc->ops.name;
+}
+
+QIOChannel *qio_channel_base(const QIOChannel *ioc)
+{
+    return ioc->base;
+}
+
+void qio_channel_set_blocking(QIOChannel *ioc, bool enabled)
+{
+    atomic_store(&ioc->blocking, enabled);
+}
+
+bool qio_channel_is_blocking(const QIOChannel *ioc)
+{
+    return atomic_load(&ioc->blocking);
+}
+
+void qio_channel_set_timeout(QIOChannel *ioc, int timeout_ms)
+{
+    atomic_store(&ioc->timeout_ms, timeout_ms);
+}
+
+void qio_channel_set_trace(QIOChannel *ioc, QIOChannelTraceFunc *fn,
+                           void *opaque)
+{
+    ioc->trace = fn;
+    ioc->trace_opaque = opaque;
+}
+
+void qio_channel_trace(QIOChannel *ioc, const char *fmt, ...)
+{
+    char line[256];
+    va_list ap;
+
+    if (!ioc->trace) {
+        return;
+    }
+    va_start(ap, fmt);
+    vsnprintf(line, sizeof(line), fmt, ap);
+    va_end(ap);
+    ioc->trace(ioc, line, ioc->trace_opaque);
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a channel object holds, for the rest of lib/core. */
+#ifndef QIOP_CORE_CHANNEL_H
+#define QIOP_CORE_CHANNEL_H
+
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <qio/channel-ops.h>
+
+enum qiop_state {
+    QIOP_STATE_OPENING,
+    QIOP_STATE_OPEN,
+    QIOP_STATE_FAILED, /* opening failed; nothing but closing is left */
+    QIOP_STATE_CLOSED,
+};
+
+/* The two wake-up descriptors, by what their waiters wait for. */
+enum qiop_wake {
+    QIOP_WAKE_READ,
+    QIOP_WAKE_WRITE,
+};
+
+struct QIOChannel {
+    QIOChannelOps ops;         /* every slot filled */
+    const QIOChannelOps *type; /* as the type declared them */
+    QIOChannel *base;          /* one reference */
+    atomic_uint refs;
+    atomic_uint features;
+    atomic_int state;
+    atomic_uint shut;    /* QIOChannelShutdown bits */
+    atomic_int wake[2];  /* eventfds, made when somebody first waits, or -1 */
+    atomic_bool blocking;
+    atomic_int timeout_ms;
+    bool holds_output; /* a flush slot somewhere in the stack */
+    char *name;
+    QIOChannelTraceFunc *trace;
+    void *trace_opaque;
+    alignas(max_align_t) unsigned char private[];
+};
+
+/* Fill the slots that a type left out, as its kind says. */
+void qiop_ops_complete(QIOChannelOps *ops);
+
+/* ---- dispatch.c: one try, with all checks before and after ---- */
+
+ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                       int **fds, size_t *nfds, int flags, QIOError **errp);
+ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                        const int *fds, size_t nfds, int flags,
+                        QIOError **errp);
+/* One try for the whole stack; on BLOCK *at is the channel that is stuck. */
+int qiop_try_flush(QIOChannel *ioc, QIOChannel **at, QIOError **errp);
+/* One step of opening for the whole stack. */
+int qiop_advance(QIOChannel *ioc, QIOError **errp);
+
+/* ---- wait.c ---- */
+
+/*
+ * Wait until `at` (ioc itself, or a channel beneath it) may make progress with
+ * `events`, or somebody shuts ioc down in one of the directions of `wake`.
+ * Returns 0 try again, -1 (QIO_ERROR_TIMEOUT ...).
+ */
+int qiop_wait(QIOChannel *ioc, QIOChannel *at, unsigned events, unsigned wake,
+              int64_t deadline, QIOError **errp);
+/* The wake-up descriptor, made if need be. */
+int qiop_wake_fd(QIOChannel *ioc, enum qiop_wake which, QIOError **errp);
+/* End all waiting in these directions, now and later. */
+void qiop_wake(QIOChannel *ioc, QIOChannelShutdown how);
+
+/* ---- io.c: wait as long as the channel's timeout allows ---- */
+
+ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                        int **fds, size_t *nfds, int flags, int64_t deadline,
+                        QIOError **errp);
+ssize_t qiop_writev_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                         const int *fds, size_t nfds, int flags,
+                         int64_t deadline, QIOError **errp);
+/* Part of a blocking write: ends when somebody shuts writing down. */
+int qiop_flush_written(QIOChannel *ioc, int64_t deadline, QIOError **errp);
+int64_t qiop_call_deadline(const QIOChannel *ioc);
+
+#endif

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The one door to a type's methods: state and arguments are checked before the
+ * call, the method's promise after it.
+ */
+#include <config.h>
+#include "channel.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include "base/fd.h"
+#include "base/iov.h"
+
+/* 0 when `how` may be used, or -1 and why not. */
+static int check_usable(QIOChannel *ioc, unsigned how, QIOError **errp)
+{
+    switch (atomic_load(&ioc->state)) {
+    case QIOP_STATE_OPEN:
+        break;
+    case QIOP_STATE_CLOSED:
+        qio_error_set(errp, QIO_ERROR_CLOSED, 0, "%s: the channel is closed",
+                      qio_channel_name(ioc));
+        return -1;
+    case QIOP_STATE_FAILED:
+        qio_error_set(errp, QIO_ERROR_STATE, 0,
+                      "%s: the channel failed to open", qio_channel_name(ioc));
+        return -1;
+    default:
+        qio_error_set(errp, QIO_ERROR_STATE, 0,
+                      "%s: the channel is not open yet", qio_channel_name(ioc));
+        return -1;
+    }
+    if (atomic_load(&ioc->shut) & how) {
+        qio_error_set(errp, QIO_ERROR_SHUTDOWN, 0, "%s: shut down for %s",
+                      qio_channel_name(ioc),
+                      how == QIO_CHANNEL_SHUTDOWN_READ ? "reading"
+                                                       : "writing");
+        return -1;
+    }
+    return 0;
+}
+
+static int need_feature(QIOChannel *ioc, bool wanted,
+                        QIOChannelFeature feature, const char *what,
+                        QIOError **errp)
+{
+    if (!wanted || qio_channel_has_feature(ioc, feature)) {
+        return 0;
+    }
+    qio_error_set(errp, QIO_ERROR_INVALID, 0, "%s: a %s channel cannot %s",
+                  qio_channel_name(ioc), ioc->ops.name, what);
+    return -1;
+}
+
+/* The method's promise: its result fits the request, and an error is set
+ * exactly when it says so. */
+static ssize_t check_result(QIOChannel *ioc, ssize_t r, size_t most,
+                            QIOError **err, QIOError **errp)
+{
+    if (r == -1) {
+        if (!*err) {
+            qio_error_set(err, QIO_ERROR_SYSTEM, 0, "%s: failed without a reason",
+                          qio_channel_name(ioc));
+        }
+        qio_error_propagate(errp, *err);
+        return -1;
+    }
+    if (r < QIO_CHANNEL_ERR_BLOCK || (r > 0 && (size_t)r > most) || *err) {
+        qio_error_free(*err);
+        qio_error_set(errp, QIO_ERROR_SYSTEM, 0,
+                      "%s: channel type '%s' broke its promise (result %zd)",
+                      qio_channel_name(ioc), ioc->ops.name, r);
+        return -1;
+    }
+    return r;
+}
+
+/* Readers and writers must hear of a shutdown even if the transport told
+ * them of something else because of it. */
+static bool shut_meanwhile(QIOChannel *ioc, ssize_t r, unsigned how,
+                           QIOError **err, QIOError **errp)
+{
+    if (r > 0 || !(atomic_load(&ioc->shut) & how)) {
+        return false;
+    }
+    qio_error_free(*err);
+    *err = NULL;
+    return check_usable(ioc, how, errp) < 0;
+}
+
+ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                       int **fds, size_t *nfds, int flags, QIOError **errp)
+{
+    QIOError *err = NULL;
+    size_t size;
+    ssize_t r;
+
+    if (fds) {
+        *fds = NULL;
+        *nfds = 0;
+    }
+    if (check_usable(ioc, QIO_CHANNEL_SHUTDOWN_READ, errp) < 0 ||
+        need_feature(ioc, fds != NULL, QIO_CHANNEL_FEATURE_FD_PASS,
+                     "receive descriptors", errp) < 0 ||
+        need_feature(ioc, (flags & QIO_CHANNEL_READ_FLAG_MSG_PEEK) != 0,
+                     QIO_CHANNEL_FEATURE_READ_MSG_PEEK, "peek", errp) < 0) {
+        return -1;
+    }
+    niov = niov > IOV_MAX ? IOV_MAX : niov;
+    size = qiop_iov_size(iov, niov);
+    if (size == 0) {
+        return 0;
+    }
+    r = ioc->ops.readv(ioc, iov, niov, fds, nfds, flags, &err);
+    if (shut_meanwhile(ioc, r, QIO_CHANNEL_SHUTDOWN_READ, &err, errp)) {
+        r = -1;
+    } else {
+        r = check_result(ioc, r, size, &err, errp);
+    }
+    if (r == -1 && fds && *fds) {
+        qiop_fd_close_many(*fds, *nfds);
+        free(*fds);
+        *fds = NULL;
+        *nfds = 0;
+    }
+    return r;
+}
+
+ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                        const int *fds, size_t nfds, int flags,
+                        QIOError **errp)
+{
+    QIOError *err = NULL;
+    size_t size;
+    ssize_t r;
+
+    if (check_usable(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, errp) < 0 ||
+        need_feature(ioc, nfds > 0, QIO_CHANNEL_FEATURE_FD_PASS,
+                     "send descriptors", errp) < 0) {
+        return -1;
+    }
+    niov = niov > IOV_MAX ? IOV_MAX : niov;
+    size = qiop_iov_size(iov, niov);
+    if (size == 0) {
+        if (nfds > 0) {
+            qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                          "%s: descriptors need a byte to travel with",
+                          qio_channel_name(ioc));
+            return -1;
+        }
+        return 0;
+    }
+    r = ioc->ops.writev(ioc, iov, niov, fds, nfds, flags, &err);
+    if (shut_meanwhile(ioc, r, QIO_CHANNEL_SHUTDOWN_WRITE, &err, errp)) {
+        return -1;
+    }
+    return check_result(ioc, r, size, &err, errp);
+}
+
+int qiop_try_flush(QIOChannel *ioc, QIOChannel **at, QIOError **errp)
+{
+    for (; ioc && ioc->holds_output; ioc = ioc->base) {
+        QIOError *err = NULL;
+        int r;
+
+        if (check_usable(ioc, 0, errp) < 0) {
+            return -1;
+        }
+        r = (int)check_result(ioc, ioc->ops.flush(ioc, &err), 0, &err, errp);
+        if (r != 0) {
+            if (at) {
+                *at = ioc;
+            }
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int advance_one(QIOChannel *ioc, QIOError **errp)
+{
+    QIOError *err = NULL;
+    int opening = QIOP_STATE_OPENING;
+    int r;
+
+    if (atomic_load(&ioc->shut)) {
+        qio_error_set(errp, QIO_ERROR_SHUTDOWN, 0,
+                      "%s: shut down while opening", qio_channel_name(ioc));
+        return -1;
+    }
+    r = (int)check_result(ioc, ioc->ops.advance(ioc, &err), 0, &err, errp);
+    if (r != 0) {
+        return r;
+    }
+    atomic_compare_exchange_strong(&ioc->state, &opening, QIOP_STATE_OPEN);
+    /* A shutdown that still saw the channel opening left the rest to us. */
+    if (atomic_load(&ioc->shut)) {
+        qio_error_set(errp, QIO_ERROR_SHUTDOWN, 0,
+                      "%s: shut down while opening", qio_channel_name(ioc));
+        return -1;
+    }
+    qio_channel_trace(ioc, "%s: open", qio_channel_name(ioc));
+    return 0;
+}
+
+int qiop_advance(QIOChannel *ioc, QIOError **errp)
+{
+    int r;
+
+    switch (atomic_load(&ioc->state)) {
+    case QIOP_STATE_OPEN:
+        return 0;
+    case QIOP_STATE_OPENING:
+        break;
+    default:
+        return check_usable(ioc, 0, errp);
+    }
+    r = ioc->base ? qiop_advance(ioc->base, errp) : 0;
+    if (r == 0) {
+        r = advance_one(ioc, errp);
+    }
+    if (r == -1) {
+        atomic_store(&ioc->state, QIOP_STATE_FAILED);
+    }
+    return r;
+}
+
+/* ---- what layers may call on the channel beneath ---- */
+
+ssize_t qio_channel_try_readv(QIOChannel *ioc, const struct iovec *iov,
+                              size_t niov, QIOError **errp)
+{
+    return qiop_try_readv(ioc, iov, niov, NULL, NULL, 0, errp);
+}
+
+ssize_t qio_channel_try_writev(QIOChannel *ioc, const struct iovec *iov,
+                               size_t niov, QIOError **errp)
+{
+    return qiop_try_writev(ioc, iov, niov, NULL, 0, 0, errp);
+}
+
+int qio_channel_try_flush(QIOChannel *ioc, QIOError **errp)
+{
+    return qiop_try_flush(ioc, NULL, errp);
+}
+
+int qio_channel_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
+                      QIOError **errp)
+{
+    return ioc->ops.query(ioc, what, out, errp);
+}
+
+void qio_channel_set_cork(QIOChannel *ioc, bool enabled)
+{
+    ioc->ops.set_cork(ioc, enabled);
+}
+
+void qio_channel_set_delay(QIOChannel *ioc, bool enabled)
+{
+    ioc->ops.set_delay(ioc, enabled);
+}
+
+/* ---- position ---- */
+
+static int check_seekable(QIOChannel *ioc, unsigned how, QIOError **errp)
+{
+    if (check_usable(ioc, how, errp) < 0) {
+        return -1;
+    }
+    if (!qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_SEEKABLE)) {
+        qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0, "%s: is not seekable",
+                      qio_channel_name(ioc));
+        return -1;
+    }
+    return 0;
+}
+
+off_t qio_channel_io_seek(QIOChannel *ioc, off_t offset, int whence,
+                          QIOError **errp)
+{
+    if (check_seekable(ioc, 0, errp) < 0) {
+        return -1;
+    }
+    return ioc->ops.seek(ioc, offset, whence, errp);
+}
+
+ssize_t qio_channel_preadv(QIOChannel *ioc, const struct iovec *iov,
+                           size_t niov, off_t offset, QIOError **errp)
+{
+    QIOError *err = NULL;
+    size_t size;
+
+    if (check_seekable(ioc, QIO_CHANNEL_SHUTDOWN_READ, errp) < 0) {
+        return -1;
+    }
+    niov = niov > IOV_MAX ? IOV_MAX : niov;
+    size = qiop_iov_size(iov, niov);
+    return size == 0 ? 0
+                     : check_result(ioc,
+                                    ioc->ops.preadv(ioc, iov, niov, offset,
+                                                    &err),
+                                    size, &err, errp);
+}
+
+ssize_t qio_channel_pwritev(QIOChannel *ioc, const struct iovec *iov,
+                            size_t niov, off_t offset, QIOError **errp)
+{
+    QIOError *err = NULL;
+    size_t size;
+
+    if (check_seekable(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, errp) < 0) {
+        return -1;
+    }
+    niov = niov > IOV_MAX ? IOV_MAX : niov;
+    size = qiop_iov_size(iov, niov);
+    return size == 0 ? 0
+                     : check_result(ioc,
+                                    ioc->ops.pwritev(ioc, iov, niov, offset,
+                                                     &err),
+                                    size, &err, errp);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Reading, writing and flushing once, waiting where the mode says so; and the
+ * short forms. */
+#include <config.h>
+#include "channel.h"
+
+#include "base/clock.h"
+
+int64_t qiop_call_deadline(const QIOChannel *ioc)
+{
+    return qiop_deadline(atomic_load(&ioc->timeout_ms));
+}
+
+ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                        int **fds, size_t *nfds, int flags, int64_t deadline,
+                        QIOError **errp)
+{
+    for (;;) {
+        ssize_t r = qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
+
+        if (r != QIO_CHANNEL_ERR_BLOCK) {
+            return r;
+        }
+        if (qiop_wait(ioc, ioc, QIO_EVENT_IN, QIO_CHANNEL_SHUTDOWN_READ,
+                      deadline, errp) < 0) {
+            return -1;
+        }
+    }
+}
+
+ssize_t qiop_writev_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                         const int *fds, size_t nfds, int flags,
+                         int64_t deadline, QIOError **errp)
+{
+    for (;;) {
+        ssize_t r = qiop_try_writev(ioc, iov, niov, fds, nfds, flags, errp);
+
+        if (r != QIO_CHANNEL_ERR_BLOCK) {
+            return r;
+        }
+        if (qiop_wait(ioc, ioc, QIO_EVENT_OUT, QIO_CHANNEL_SHUTDOWN_WRITE,
+                      deadline, errp) < 0) {
+            return -1;
+        }
+    }
+}
+
+int qiop_flush_written(QIOChannel *ioc, int64_t deadline, QIOError **errp)
+{
+    for (;;) {
+        QIOChannel *at = ioc;
+        int r = qiop_try_flush(ioc, &at, errp);
+
+        if (r != QIO_CHANNEL_ERR_BLOCK) {
+            return r;
+        }
+        if (atomic_load(&ioc->shut) & QIO_CHANNEL_SHUTDOWN_WRITE) {
+            qio_error_set(errp, QIO_ERROR_SHUTDOWN, 0,
+                          "%s: shut down while writing", qio_channel_name(ioc));
+            return -1;
+        }
+        if (qiop_wait(ioc, at, QIO_EVENT_FLUSH, QIO_CHANNEL_SHUTDOWN_WRITE,
+                      deadline, errp) < 0) {
+            return -1;
+        }
+    }
+}
+
+/*
+ * A flush by request goes on after writing was shut down, for the goodbye may
+ * be what is held. Shutting both directions down means that nobody wants to
+ * wait any more.
+ */
+int qio_channel_flush(QIOChannel *ioc, QIOError **errp)
+{
+    int64_t deadline = QIOP_NEVER;
+
+    if (qio_channel_is_blocking(ioc)) {
+        deadline = qiop_call_deadline(ioc);
+    }
+    for (;;) {
+        QIOChannel *at = ioc;
+        unsigned shut;
+        int r = qiop_try_flush(ioc, &at, errp);
+
+        if (r != QIO_CHANNEL_ERR_BLOCK || !qio_channel_is_blocking(ioc)) {
+            return r;
+        }
+        shut = atomic_load(&ioc->shut);
+        if (shut == QIO_CHANNEL_SHUTDOWN_BOTH) {
+            qio_error_set(errp, QIO_ERROR_SHUTDOWN, 0,
+                          "%s: shut down while flushing",
+                          qio_channel_name(ioc));
+            return -1;
+        }
+        if (qiop_wait(ioc, at, QIO_EVENT_FLUSH,
+                      QIO_CHANNEL_SHUTDOWN_BOTH & ~shut, deadline, errp) < 0) {
+            return -1;
+        }
+    }
+}
+
+ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,
+                               size_t niov, int **fds, size_t *nfds, int flags,
+                               QIOError **errp)
+{
+    ssize_t r = qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
+
+    if (r != QIO_CHANNEL_ERR_BLOCK || !qio_channel_is_blocking(ioc)) {
+        return r;
+    }
+    return qiop_readv_wait(ioc, iov, niov, fds, nfds, flags,
+                           qiop_call_deadline(ioc), errp);
+}
+
+ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
+                                size_t niov, const int *fds, size_t nfds,
+                                int flags, QIOError **errp)
+{
+    ssize_t r = qiop_try_writev(ioc, iov, niov, fds, nfds, flags, errp);
+    int64_t deadline;
+
+    if (!qio_channel_is_blocking(ioc) ||
+        (r > 0 && !ioc->holds_output) || r == 0 || r == -1) {
+        return r;
+    }
+    deadline = qiop_call_deadline(ioc);
+    if (r == QIO_CHANNEL_ERR_BLOCK) {
+        r = qiop_writev_wait(ioc, iov, niov, fds, nfds, flags, deadline, errp);
+    }
+    if (r > 0 && ioc->holds_output &&
+        qiop_flush_written(ioc, deadline, errp) < 0) {
+        return -1;
+    }
+    return r;
+}
+
+ssize_t qio_channel_readv(QIOChannel *ioc, const struct iovec *iov,
+                          size_t niov, QIOError **errp)
+{
+    return qio_channel_readv_full(ioc, iov, niov, NULL, NULL, 0, errp);
+}
+
+ssize_t qio_channel_writev(QIOChannel *ioc, const struct iovec *iov,
+                           size_t niov, QIOError **errp)
+{
+    return qio_channel_writev_full(ioc, iov, niov, NULL, 0, 0, errp);
+}
+
+ssize_t qio_channel_read(QIOChannel *ioc, void *buf, size_t len,
+                         QIOError **errp)
+{
+    struct iovec iov = {.iov_base = buf, .iov_len = len};
+
+    return qio_channel_readv(ioc, &iov, 1, errp);
+}
+
+ssize_t qio_channel_write(QIOChannel *ioc, const void *buf, size_t len,
+                          QIOError **errp)
+{
+    struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
+
+    return qio_channel_writev(ioc, &iov, 1, errp);
+}
+
+ssize_t qio_channel_pread(QIOChannel *ioc, void *buf, size_t len, off_t offset,
+                          QIOError **errp)
+{
+    struct iovec iov = {.iov_base = buf, .iov_len = len};
+
+    return qio_channel_preadv(ioc, &iov, 1, offset, errp);
+}
+
+ssize_t qio_channel_pwrite(QIOChannel *ioc, const void *buf, size_t len,
+                           off_t offset, QIOError **errp)
+{
+    struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
+
+    return qio_channel_pwritev(ioc, &iov, 1, offset, errp);
+}
