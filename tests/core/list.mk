@@ -1,1 +1,2 @@
-core_tests =
+core_tests = \
+	tests/core/test-channel
