@@ -3,5 +3,5 @@ base_tests = \
 	tests/base/test-error \
 	tests/base/test-fd \
 	tests/base/test-iov \
-	tests/base/test-opttext \
+	tests/base/test-optstr \
 	tests/base/test-queue
