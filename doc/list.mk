@@ -1,1 +1,5 @@
 # Manual pages and chapters.
+doc_files = \
+	doc/architecture.md \
+	doc/tutorial.md \
+	doc/write-a-channel.md

@@ -1,2 +1,19 @@
 qiotest_sources = tests/qiotest.c tests/qiotest.h
-script_tests =
+
+# Run by make check: the rules of the house.
+script_tests = \
+	tests/rules/banned \
+	tests/rules/calls \
+	tests/rules/docs \
+	tests/rules/headers \
+	tests/rules/includes \
+	tests/rules/marks
+
+# Folders are distributed whole.
+test_scripts = \
+	tests/run \
+	tests/packages.sh \
+	tests/long \
+	tests/external \
+	tests/interop \
+	tests/rules

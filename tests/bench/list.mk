@@ -1,1 +1,2 @@
 # Programs that measure; built and run by make bench.
+bench_programs =
