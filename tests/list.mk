@@ -9,11 +9,7 @@ script_tests = \
 	tests/rules/includes \
 	tests/rules/marks
 
-# Folders are distributed whole.
 test_scripts = \
 	tests/run \
 	tests/packages.sh \
-	tests/long \
-	tests/external \
-	tests/interop \
-	tests/rules
+	tests/long
