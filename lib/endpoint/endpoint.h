@@ -33,17 +33,6 @@ struct QIOEndpoint {
     size_t nlayers;
 };
 
-/* The rules for texts, uri.c. What one option says, name and value taken
- * apart and unescaped; value NULL: there was no '='. Returns 1 when it was a
- * layer's option, 0 when it is none, -1. */
-int qiop_layer_option(QIOEndpoint *ep, const char *name, const char *value,
-                      QIOError **errp);
-/* Whether text, up to end, begins like a layer's option: NAME=. */
-bool qiop_layer_option_known(const char *text, const char *end);
-
-/* A size in bytes, as in ",offset=". 0 or -1. */
-int qiop_parse_size(const char *text, uint64_t *size, QIOError **errp);
-
 /*
  * The bottom of the stack: a channel for what the endpoint names, not
  * necessarily open yet. An fd: endpoint's descriptor is duplicated;
