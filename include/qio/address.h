@@ -14,8 +14,14 @@
  *   fd:NUMBER
  *
  * A literal IPv6 host stands in brackets, with an optional zone
- * ([fe80::1%eth0]). A boolean may be given without value (",ipv4" is
- * ",ipv4=on"). A comma inside a unix path is written twice.
+ * ([fe80::1%eth0]). An empty HOST is every address when listening and this
+ * machine when connecting. A boolean may be given without value (",ipv4" is
+ * ",ipv4=on"). No option is given twice. A comma inside a unix path is written
+ * twice; a path or abstract name has at most 107 bytes. An empty path is only
+ * for abstract=on, where it lets the kernel choose a name to listen on. The
+ * keep-alive numbers (0: the system's) matter with keep-alive=on. CID is a
+ * number, or one of host, local and any. mptcp=on falls back to TCP where the
+ * kernel has no MPTCP.
  */
 #ifndef QIO_ADDRESS_H
 #define QIO_ADDRESS_H
@@ -77,7 +83,8 @@ QIO_API int qio_address_set(QIOAddress *addr, const char *option,
                             const char *value, QIOError **errp) QIO_MUST_CHECK;
 
 /* Text that parses to an equal address. The caller frees it with free().
- * NULL without memory. Since: 0.1 */
+ * Errors: QIO_ERROR_NOMEM; QIO_ERROR_UNSUPPORTED for a name that the kernel
+ * told and text cannot hold (a NUL in an abstract name). Since: 0.1 */
 QIO_API char *qio_address_to_string(const QIOAddress *addr, QIOError **errp)
     QIO_MUST_CHECK;
 

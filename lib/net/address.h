@@ -5,7 +5,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/un.h>
 #include <qio/address.h>
+
+/* What a socket name can hold: a path ends in NUL, an abstract name begins
+ * with one. */
+#define QIOP_UNIX_PATH_MAX (sizeof(((struct sockaddr_un *)0)->sun_path) - 1)
 
 struct QIOAddress {
     QIOAddressType type;
@@ -38,5 +43,20 @@ struct QIOAddress {
         } fd;
     } u;
 };
+
+/* An address of this type with every option at its default. */
+QIOAddress *qiop_address_alloc(QIOAddressType type, QIOError **errp);
+
+/* The rules of the grammar, for the constructors without text. */
+int qiop_address_check_host(const char *host, QIOError **errp);
+int qiop_address_check_port(const char *port, QIOError **errp);
+int qiop_address_check_path(const char *path, QIOError **errp);
+
+/* A literal IPv6 address, with or without zone. */
+bool qiop_address_is_ipv6(const char *host);
+
+/* The address without its options, "host:port" as in the grammar, for
+ * messages. Always terminated, cut when there is no room. */
+void qiop_address_name(const QIOAddress *addr, char *buf, size_t size);
 
 #endif

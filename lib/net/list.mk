@@ -1,1 +1,6 @@
-net_sources =
+net_sources = \
+	lib/net/address-get.c \
+	lib/net/address-parse.c \
+	lib/net/address-print.c \
+	lib/net/address.c \
+	lib/net/address.h

@@ -1,1 +1,2 @@
-net_tests =
+net_tests = \
+	tests/net/test-address
