@@ -106,9 +106,6 @@ static int poll_set(QIOPollSet *set, int64_t deadline, int again,
         qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "cannot wait");
         return -1;
     }
-    if (n == 0 && qiop_deadline_passed(deadline)) {
-        return 0;
-    }
     for (size_t i = 0; n > 0 && i < set->n; i++) {
         if (!pfd[i].revents) {
             continue;
@@ -122,6 +119,10 @@ static int poll_set(QIOPollSet *set, int64_t deadline, int again,
         if (set->v[i].events && (pfd[i].revents & (POLLERR | POLLNVAL))) {
             events |= QIO_EVENT_ERR;
         }
+    }
+    /* Late also when something inside asks to be tried again and again. */
+    if (!events && qiop_deadline_passed(deadline)) {
+        return 0;
     }
     return events | again;
 }

@@ -1,2 +1,3 @@
 core_tests = \
-	tests/core/test-channel
+	tests/core/test-channel \
+	tests/core/test-layer
