@@ -47,6 +47,17 @@ void qio_poll_set_add_fd(QIOPollSet *set, int fd, short poll_events,
     set->n++;
 }
 
+/* Asked for the very same events, each stands for itself; else any of them
+ * stands for all of `as`. */
+static unsigned translate(unsigned have, unsigned below_events, unsigned as)
+{
+    have &= below_events;
+    if (below_events == as) {
+        return have;
+    }
+    return have ? as : 0;
+}
+
 void qio_poll_set_below(QIOPollSet *set, QIOChannel *below,
                         unsigned below_events, unsigned as)
 {
@@ -55,16 +66,13 @@ void qio_poll_set_below(QIOPollSet *set, QIOChannel *below,
 
     set->ready = 0;
     qiop_poll_channel(below, below_events, set);
-    if (set->ready & below_events) {
-        /* Nothing to wait for; if it only means "try again", at once. */
-        ready |= as;
-        if (!as) {
-            qio_poll_set_deadline(set, 0);
-        }
+    if ((set->ready & below_events) && !as) {
+        /* Nothing to wait for, only to try again: at once. */
+        qio_poll_set_deadline(set, 0);
     }
-    set->ready = ready;
+    set->ready = ready | translate(set->ready, below_events, as);
     for (size_t i = first; i < set->n; i++) {
-        set->v[i].events = set->v[i].events & below_events ? as : 0;
+        set->v[i].events = translate(set->v[i].events, below_events, as);
     }
 }
 
