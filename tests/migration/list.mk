@@ -1,1 +1,4 @@
-migration_tests =
+migration_tests = \
+	tests/migration/test-follow \
+	tests/migration/test-json-scan \
+	tests/migration/test-rate
