@@ -14,7 +14,7 @@
 /* ---- the private part ---- */
 
 struct rot13 {
-    pthread_mutex_t lock; /* a writer and somebody who shuts down */
+    pthread_mutex_t lock;     /* a writer and somebody who shuts down */
     unsigned char held[4096]; /* turned, not yet taken by the base */
     size_t start;
     size_t len;
@@ -38,8 +38,7 @@ static ssize_t rot13_readv(QIOChannel *ioc, const struct iovec *iov,
                            size_t niov, int **fds, size_t *nfds, int flags,
                            QIOError **errp)
 {
-    ssize_t got = qio_channel_try_readv(qio_channel_base(ioc), iov, niov,
-                                        errp);
+    ssize_t got = qio_channel_try_readv(qio_channel_base(ioc), iov, niov, errp);
     size_t left = got > 0 ? (size_t)got : 0;
 
     (void)fds;
@@ -94,8 +93,8 @@ static size_t hold(struct rot13 *r, const struct iovec *iov, size_t niov)
 }
 
 static ssize_t rot13_writev(QIOChannel *ioc, const struct iovec *iov,
-                            size_t niov, const int *fds, size_t nfds,
-                            int flags, QIOError **errp)
+                            size_t niov, const int *fds, size_t nfds, int flags,
+                            QIOError **errp)
 {
     struct rot13 *r = qio_channel_private(ioc);
     ssize_t result;
@@ -200,8 +199,8 @@ static const QIOChannelOps rot13_ops = {
 
 static QIOChannel *rot13_new(QIOChannel *base, QIOError **errp)
 {
-    QIOChannel *ioc = qio_channel_alloc_layer(&rot13_ops, sizeof(struct rot13),
-                                              base, errp);
+    QIOChannel *ioc =
+        qio_channel_alloc_layer(&rot13_ops, sizeof(struct rot13), base, errp);
     struct rot13 *r;
 
     if (!ioc) {
