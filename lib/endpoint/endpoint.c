@@ -3,11 +3,12 @@
 #include <config.h>
 #include "endpoint/endpoint.h"
 
-#include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/optstr.h"
 
 static void layer_clear(struct qiop_layer *layer)
 {
@@ -153,88 +154,96 @@ int qio_endpoint_set_tls_peer(QIOEndpoint *ep, const char *hostname,
     return 0;
 }
 
-static void put_escaped(FILE *f, const char *text)
+/* Append to *text, which is replaced; on failure it is freed and NULL. */
+QIO_PRINTF(3, 4)
+static int append(char **text, QIOError **errp, const char *fmt, ...)
 {
-    for (; *text; text++) {
-        if (*text == ',') {
-            fputc(',', f);
-        }
-        fputc(*text, f);
+    char *old = *text;
+    char *more = NULL;
+    va_list ap;
+    int n;
+
+    va_start(ap, fmt);
+    n = vasprintf(&more, fmt, ap);
+    va_end(ap);
+    *text = NULL;
+    if (n >= 0) {
+        n = asprintf(text, "%s%s", old ? old : "", more);
+        free(more);
     }
+    free(old);
+    if (n < 0) {
+        *text = NULL;
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
+    }
+    return 0;
 }
 
-static void put_option(FILE *f, const char *name, const char *value)
+/* Append lead and the value with its commas doubled; nothing for no value. */
+static int append_value(char **text, const char *lead, const char *value,
+                        QIOError **errp)
 {
-    if (value) {
-        fprintf(f, ",%s=", name);
-        put_escaped(f, value);
+    char *escaped;
+    int ret;
+
+    if (!value) {
+        return 0;
     }
+    escaped = qiop_optstr_escape(value, errp);
+    if (!escaped) {
+        free(*text);
+        *text = NULL;
+        return -1;
+    }
+    ret = append(text, errp, "%s%s", lead, escaped);
+    free(escaped);
+    return ret;
 }
 
-static int put_base(FILE *f, const QIOEndpoint *ep, QIOError **errp)
+/* The text without layers. */
+static char *base_text(const QIOEndpoint *ep, QIOError **errp)
 {
-    char *addr;
+    char *text = NULL;
 
     switch (ep->type) {
     case QIO_ENDPOINT_SOCKET:
     case QIO_ENDPOINT_FD:
-        addr = qio_address_to_string(ep->addr, errp);
-        if (!addr) {
-            return -1;
+        text = qio_address_to_string(ep->addr, errp);
+        if (text && ep->listen >= 0) {
+            append(&text, errp, ",listen=%s", ep->listen ? "on" : "off");
         }
-        fputs(addr, f);
-        free(addr);
-        if (ep->listen >= 0) {
-            put_option(f, "listen", ep->listen ? "on" : "off");
-        }
-        return 0;
+        break;
     case QIO_ENDPOINT_EXEC:
-        fputs("exec:", f);
-        put_escaped(f, ep->text);
-        return 0;
+        append_value(&text, "exec:", ep->text, errp);
+        break;
     case QIO_ENDPOINT_FILE:
-        fputs("file:", f);
-        put_escaped(f, ep->text);
-        if (ep->offset) {
-            fprintf(f, ",offset=%" PRIu64, ep->offset);
+        append_value(&text, "file:", ep->text, errp);
+        if (text && ep->offset) {
+            append(&text, errp, ",offset=%" PRIu64, ep->offset);
         }
-        return 0;
+        break;
     case QIO_ENDPOINT_STDIO:
-        fputs("stdio:", f);
-        return 0;
+        append(&text, errp, "stdio:");
+        break;
     }
-    qio_error_set(errp, QIO_ERROR_INVALID, 0, "no such type of endpoint");
-    return -1;
+    return text;
 }
 
 char *qio_endpoint_to_string(const QIOEndpoint *ep, QIOError **errp)
 {
-    char *text = NULL;
-    size_t len = 0;
-    FILE *f = open_memstream(&text, &len);
-    bool failed;
+    char *text = base_text(ep, errp);
     size_t i;
 
-    if (!f) {
-        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
-        return NULL;
-    }
-    if (put_base(f, ep, errp) < 0) {
-        fclose(f);
-        free(text);
-        return NULL;
-    }
-    for (i = 0; i < ep->nlayers; i++) {
-        put_option(f, "tls-creds", ep->layers[i].creds);
-        put_option(f, "tls-hostname", ep->layers[i].hostname);
-        put_option(f, "tls-authz", ep->layers[i].authz);
-        put_option(f, "websocket", ep->layers[i].path);
-    }
-    failed = ferror(f);
-    if (fclose(f) != 0 || failed) {
-        free(text);
-        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
-        return NULL;
+    for (i = 0; text && i < ep->nlayers; i++) {
+        const struct qiop_layer *layer = &ep->layers[i];
+
+        if (append_value(&text, ",tls-creds=", layer->creds, errp) < 0 ||
+            append_value(&text, ",tls-hostname=", layer->hostname, errp) < 0 ||
+            append_value(&text, ",tls-authz=", layer->authz, errp) < 0 ||
+            append_value(&text, ",websocket=", layer->path, errp) < 0) {
+            return NULL;
+        }
     }
     return text;
 }
