@@ -1,4 +1,5 @@
 migration_sources = \
+	lib/migration/connect.c \
 	lib/migration/follow.c \
 	lib/migration/json-scan.c \
 	lib/migration/json-scan.h \
