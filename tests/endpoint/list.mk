@@ -1,1 +1,2 @@
-endpoint_tests =
+endpoint_tests = \
+	tests/endpoint/test-uri
