@@ -1,4 +1,12 @@
-qiotest_sources = tests/qiotest.c tests/qiotest.h
+qiotest_sources = \
+	tests/contract-data.c \
+	tests/contract-end.c \
+	tests/contract-fds.c \
+	tests/contract-priv.h \
+	tests/contract-wait.c \
+	tests/contract.c tests/contract.h \
+	tests/qiotest.c tests/qiotest.h \
+	tests/trickle.c tests/trickle.h
 
 # Run by make check: the rules of the house.
 script_tests = \

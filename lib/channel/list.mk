@@ -1,1 +1,5 @@
-channel_sources =
+channel_sources = \
+	lib/channel/fd.c \
+	lib/channel/socket-priv.c lib/channel/socket-priv.h \
+	lib/channel/socket.c \
+	lib/channel/unix.c

@@ -1,1 +1,2 @@
-channel_tests =
+channel_tests = \
+	tests/channel/test-contract

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Contract: BLOCK, timeouts and events; none is ever lost. */
+#include <config.h>
+#include "contract-priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include "base/clock.h"
+
+/* Read and check `total` pattern bytes while the writer's layers are pushed
+ * to give out what they hold. */
+static void drain(struct run *r, uint64_t total)
+{
+    uint8_t buf[20000];
+    uint64_t got = 0;
+
+    qio_channel_set_blocking(r->pair[1], false);
+    while (got < total) {
+        ssize_t n = qio_channel_read(r->pair[1], buf, sizeof(buf), &r->err);
+        int rc;
+
+        qiotest_ok(&r->err);
+        ck_assert_int_ne(n, 0);
+        if (n > 0) {
+            pattern_check(buf, (size_t)n, got, 0);
+            got += (size_t)n;
+            continue;
+        }
+        rc = qio_channel_flush(r->pair[0], &r->err);
+        qiotest_ok(&r->err);
+        ck_assert(rc == 0 || rc == QIO_CHANNEL_ERR_BLOCK);
+        rc = qio_channel_wait(r->pair[1], QIO_EVENT_IN, rc ? 5 : 5000, &r->err);
+        qiotest_ok(&r->err);
+    }
+    ck_assert_uint_eq(got, total);
+}
+
+static void nonblocking(struct run *r)
+{
+    uint64_t total;
+    char c;
+    int ev;
+
+    qio_channel_set_blocking(r->pair[1], false);
+    ck_assert_int_eq(qio_channel_read(r->pair[1], &c, 1, &r->err),
+                     QIO_CHANNEL_ERR_BLOCK);
+    qiotest_ok(&r->err);
+    ck_assert(qio_channel_is_blocking(r->pair[0]));
+    total = fill(r, r->pair[0]);
+    ck_assert_uint_gt(total, 0);
+    ck_assert_int_eq(qio_channel_wait(r->pair[0], QIO_EVENT_OUT, 20, &r->err),
+                     0);
+    qiotest_ok(&r->err);
+    drain(r, total);
+    ck_assert_int_eq(qio_channel_flush(r->pair[0], &r->err), 0);
+    ev = qio_channel_wait(r->pair[0], QIO_EVENT_OUT, 5000, &r->err);
+    qiotest_ok(&r->err);
+    ck_assert_int_eq(ev, QIO_EVENT_OUT);
+    expect_silence(r, r->pair[1]);
+}
+
+/* The mode of one end or layer is nobody else's. */
+static void modes_are_separate(struct run *r)
+{
+    QIOChannel *below = qio_channel_base(r->pair[1]);
+
+    qio_channel_set_blocking(r->pair[1], false);
+    ck_assert(!qio_channel_is_blocking(r->pair[1]));
+    ck_assert(qio_channel_is_blocking(r->pair[0]));
+    if (below) {
+        ck_assert(qio_channel_is_blocking(below));
+    }
+    qio_channel_set_blocking(r->pair[1], true);
+    write_text(r, r->pair[0], "still blocking");
+    expect_text(r, r->pair[1], "still blocking");
+}
+
+static void timeout_reading(struct run *r)
+{
+    int64_t start = qiop_now_us();
+    char c;
+
+    qio_channel_set_timeout(r->pair[1], 60);
+    ck_assert_int_eq(qio_channel_read(r->pair[1], &c, 1, &r->err), -1);
+    qiotest_error(&r->err, QIO_ERROR_TIMEOUT);
+    ck_assert_int_ge(qiop_now_us() - start, 50000);
+    ck_assert_int_eq(qio_channel_read_all(r->pair[1], &c, 1, &r->err), -1);
+    qiotest_error(&r->err, QIO_ERROR_TIMEOUT);
+    /* Nothing is broken by it. */
+    qio_channel_set_timeout(r->pair[1], 5000);
+    write_text(r, r->pair[0], "late");
+    expect_text(r, r->pair[1], "late");
+}
+
+static void timeout_writing(struct run *r)
+{
+    static const char junk[100000];
+    int64_t start;
+
+    fill(r, r->pair[0]);
+    qio_channel_set_blocking(r->pair[0], true);
+    qio_channel_set_timeout(r->pair[0], 60);
+    start = qiop_now_us();
+    ck_assert_int_eq(
+        qio_channel_write_all(r->pair[0], junk, sizeof(junk), &r->err), -1);
+    qiotest_error(&r->err, QIO_ERROR_TIMEOUT);
+    ck_assert_int_ge(qiop_now_us() - start, 50000);
+}
+
+static void events(struct run *r)
+{
+    int ev;
+
+    expect_silence(r, r->pair[1]);
+    ev = qio_channel_wait(r->pair[0], QIO_EVENT_OUT, 5000, &r->err);
+    qiotest_ok(&r->err);
+    ck_assert_int_eq(ev, QIO_EVENT_OUT);
+    write_text(r, r->pair[0], "x");
+    ev = qio_channel_wait(r->pair[1], QIO_EVENT_IN, 5000, &r->err);
+    qiotest_ok(&r->err);
+    ck_assert_int_eq(ev, QIO_EVENT_IN);
+    expect_text(r, r->pair[1], "x");
+    expect_silence(r, r->pair[1]);
+    ck_assert_int_eq(qio_channel_close(r->pair[0], &r->err), 0);
+    ev = qio_channel_wait(r->pair[1], QIO_EVENT_IN, 5000, &r->err);
+    qiotest_ok(&r->err);
+    ck_assert(ev & (QIO_EVENT_IN | QIO_EVENT_HUP));
+    expect_end(r, r->pair[1]);
+}
+
+/* Both directions at once. */
+static void events_both_ways(struct run *r)
+{
+    int ev = qio_channel_wait(r->pair[1], QIO_EVENT_IN | QIO_EVENT_OUT, 5000,
+                              &r->err);
+
+    qiotest_ok(&r->err);
+    ck_assert(ev & QIO_EVENT_OUT);
+    write_text(r, r->pair[0], "x");
+    ev = qio_channel_wait(r->pair[1], QIO_EVENT_IN, 5000, &r->err);
+    qiotest_ok(&r->err);
+    ck_assert(ev & QIO_EVENT_IN);
+    expect_text(r, r->pair[1], "x");
+}
+
+/*
+ * Two messages arrive together, then nothing more: having read the first, the
+ * reader must be told of the second, wherever it is kept by now.
+ */
+static void coalesced(struct run *r, bool one_write)
+{
+    uint8_t out[200], in[200];
+    int ev;
+
+    pattern_fill(out, sizeof(out), 0, 5);
+    if (one_write) {
+        ck_assert_int_eq(qio_channel_write_all(r->pair[0], out, 200, &r->err),
+                         0);
+    } else {
+        ck_assert_int_eq(qio_channel_write_all(r->pair[0], out, 100, &r->err),
+                         0);
+        ck_assert_int_eq(
+            qio_channel_write_all(r->pair[0], out + 100, 100, &r->err), 0);
+    }
+    qiotest_ok(&r->err);
+    sleep_ms(20);
+    ck_assert_int_eq(qio_channel_read_all(r->pair[1], in, 100, &r->err), 0);
+    ev = qio_channel_wait(r->pair[1], QIO_EVENT_IN, 5000, &r->err);
+    qiotest_ok(&r->err);
+    ck_assert(ev & QIO_EVENT_IN);
+    ck_assert_int_eq(qio_channel_read_all(r->pair[1], in + 100, 99, &r->err),
+                     0);
+    ev = qio_channel_wait(r->pair[1], QIO_EVENT_IN, 5000, &r->err);
+    qiotest_ok(&r->err);
+    ck_assert(ev & QIO_EVENT_IN);
+    qio_channel_set_blocking(r->pair[1], false);
+    ck_assert_int_eq(read_some(r, r->pair[1], in + 199, 1), 1);
+    qiotest_ok(&r->err);
+    ck_assert_mem_eq(in, out, 200);
+    expect_silence(r, r->pair[1]);
+    qio_channel_set_blocking(r->pair[1], true);
+}
+
+static void two_messages_then_silence(struct run *r)
+{
+    coalesced(r, false);
+    coalesced(r, true);
+}
+
+const struct contract_test contract_wait_tests[] = {
+    {"nonblocking", 0, 0, nonblocking},
+    {"modes_are_separate", 0, 0, modes_are_separate},
+    {"timeout_reading", 0, 0, timeout_reading},
+    {"timeout_writing", 0, 0, timeout_writing},
+    {"events", 0, 0, events},
+    {"events_both_ways", 0, CONTRACT_ONE_WAY, events_both_ways},
+    {"two_messages_then_silence", 0, 0, two_messages_then_silence},
+    {NULL, 0, 0, NULL},
+};

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What every channel type promises, as one suite of tests that takes "make me
+ * a connected pair". */
+#ifndef QIOTEST_CONTRACT_H
+#define QIOTEST_CONTRACT_H
+
+#include <check.h>
+#include <qio/channel.h>
+
+/* Bytes go from pair[0] to pair[1] only. */
+#define CONTRACT_ONE_WAY 0x1
+/* shutdown(WRITE) is seen by the peer, and the other direction goes on. */
+#define CONTRACT_HALF_CLOSE 0x2
+#define CONTRACT_FD_PASS 0x4
+#define CONTRACT_PEEK 0x8
+/* An end without goodbye is QIO_ERROR_TLS_TRUNCATED. */
+#define CONTRACT_ABRUPT_IS_TRUNCATION 0x10
+
+struct qio_contract {
+    const char *name;
+    /* Two *open* channels connected to each other, blocking, without a
+     * timeout. 0, or -1 with *errp set and nothing made. */
+    int (*make)(void *opaque, QIOChannel *pair[2], QIOError **errp);
+    void *opaque;
+    unsigned traits; /* CONTRACT_* */
+    size_t volume;   /* bytes of a big transfer; 0: the default. For slow
+                        pairs. */
+};
+
+/* Add the contract's tests as a case of their own. c must stay valid. */
+void qio_contract_suite(Suite *s, const struct qio_contract *c);
+
+#endif
