@@ -179,7 +179,7 @@ static void read_returns_early(struct run *r)
 
 static void zero_length(struct run *r)
 {
-    char c[4];
+    char c[4] = "";
     struct iovec out[] = {{c, 0}, {(char *)"ab", 2}, {NULL, 0},
                           {(char *)"c", 1}};
     struct iovec in[] = {{c, 1}, {c, 0}, {c + 1, 2}};

@@ -3,7 +3,7 @@
 #include <config.h>
 #include "contract-priv.h"
 
-#include <string.h>
+#include <stdio.h>
 
 static QIOChannel *lowest(QIOChannel *ioc)
 {

@@ -5,6 +5,7 @@ qiotest_sources = \
 	tests/contract-priv.h \
 	tests/contract-wait.c \
 	tests/contract.c tests/contract.h \
+	tests/pairs.c tests/pairs.h \
 	tests/qiotest.c tests/qiotest.h \
 	tests/trickle.c tests/trickle.h
 

@@ -13,7 +13,7 @@
 #include "net/dial.h"
 
 /* More attempts than are ever under way at once. */
-#define DIAL_FDS 64
+#define DIAL_FDS 32
 
 static QIOChannel *alloc(const QIOChannelOps *ops, QIOError **errp)
 {

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Connected pairs of every leaf type; see pairs.h. */
+#include <config.h>
+#include "pairs.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <qio/channel-fd.h>
+#include <qio/channel-socket.h>
+#include <qio/channel-unix.h>
+#include "base/fd.h"
+
+int pair_unix(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    (void)opaque;
+    return qio_channel_unix_pair(pair, errp);
+}
+
+/* Wrap two descriptors, or close them. */
+static int wrap(const int fds[2], QIOChannel *pair[2],
+                QIOChannel *(*wrap_one)(int fd, QIOError **errp),
+                QIOError **errp)
+{
+    pair[0] = wrap_one(fds[0], errp);
+    if (!pair[0]) {
+        qiop_fd_close_many(fds, 2);
+        return -1;
+    }
+    pair[1] = wrap_one(fds[1], errp);
+    if (!pair[1]) {
+        qio_channel_unref(pair[0]);
+        qiop_fd_close(fds[1]);
+        return -1;
+    }
+    return 0;
+}
+
+int pair_of_sockets(int family, int fds[2])
+{
+    union {
+        struct sockaddr sa;
+        struct sockaddr_in in;
+        struct sockaddr_in6 in6;
+    } addr;
+    socklen_t len = sizeof(addr);
+    int l = qiop_fd_socket(family, SOCK_STREAM, 0, false, NULL);
+
+    fds[0] = qiop_fd_socket(family, SOCK_STREAM, 0, false, NULL);
+    fds[1] = -1;
+    memset(&addr, 0, sizeof(addr));
+    if (family == AF_INET6) {
+        addr.in6.sin6_family = AF_INET6;
+        addr.in6.sin6_addr = in6addr_loopback;
+    } else {
+        addr.in.sin_family = AF_INET;
+        addr.in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    }
+    if (l >= 0 && fds[0] >= 0 && bind(l, &addr.sa, sizeof(addr)) == 0 &&
+        listen(l, 1) == 0 && getsockname(l, &addr.sa, &len) == 0 &&
+        connect(fds[0], &addr.sa, len) == 0) {
+        fds[1] = qiop_fd_accept(l, false, NULL);
+    }
+    qiop_fd_close(l);
+    if (fds[1] < 0) {
+        qiop_fd_close(fds[0]);
+        return -1;
+    }
+    return 0;
+}
+
+static int wrap_sockets(int family, QIOChannel *pair[2], QIOError **errp)
+{
+    int fds[2];
+
+    if (pair_of_sockets(family, fds) < 0) {
+        qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "no loopback sockets");
+        return -1;
+    }
+    return wrap(fds, pair, qio_channel_socket_new_fd, errp);
+}
+
+int pair_tcp(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    (void)opaque;
+    return wrap_sockets(AF_INET, pair, errp);
+}
+
+int pair_tcp6(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    (void)opaque;
+    return wrap_sockets(AF_INET6, pair, errp);
+}
+
+int pair_pipes(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    int there[2], back[2];
+
+    (void)opaque;
+    if (qiop_fd_pipe(there, false, errp) < 0) {
+        return -1;
+    }
+    if (qiop_fd_pipe(back, false, errp) < 0) {
+        qiop_fd_close_many(there, 2);
+        return -1;
+    }
+    pair[0] = qio_channel_fd_new_pair(back[0], there[1], errp);
+    if (!pair[0]) {
+        qiop_fd_close_many(there, 2);
+        qiop_fd_close_many(back, 2);
+        return -1;
+    }
+    pair[1] = qio_channel_fd_new_pair(there[0], back[1], errp);
+    if (!pair[1]) {
+        qio_channel_unref(pair[0]);
+        qiop_fd_close(there[0]);
+        qiop_fd_close(back[1]);
+        return -1;
+    }
+    return 0;
+}
+
+int pair_pipe(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    int fds[2], turned[2];
+
+    (void)opaque;
+    if (qiop_fd_pipe(fds, false, errp) < 0) {
+        return -1;
+    }
+    turned[0] = fds[1];
+    turned[1] = fds[0];
+    return wrap(turned, pair, qio_channel_fd_new, errp);
+}
+
+int pair_trickle(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    if (qio_channel_unix_pair(pair, errp) < 0) {
+        return -1;
+    }
+    if (trickle_wrap_pair(pair, opaque, errp) < 0) {
+        qio_channel_unref(pair[0]);
+        qio_channel_unref(pair[1]);
+        return -1;
+    }
+    return 0;
+}
