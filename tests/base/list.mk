@@ -1,2 +1,7 @@
 base_tests = \
-	tests/base/test-optstr
+	tests/base/test-clock \
+	tests/base/test-error \
+	tests/base/test-fd \
+	tests/base/test-iov \
+	tests/base/test-optstr \
+	tests/base/test-queue
