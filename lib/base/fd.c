@@ -91,6 +91,31 @@ int qiop_fd_pidfd(pid_t pid, QIOError **errp)
     return fail(errp, "cannot make a process descriptor");
 }
 
+int qiop_fd_above_stdio(int fd, QIOError **errp)
+{
+    int copy;
+
+    if (fd > STDERR_FILENO) {
+        return fd;
+    }
+    copy = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+    qiop_fd_close(fd);
+    return copy < 0 ? fail(errp, "cannot duplicate a descriptor") : copy;
+}
+
+int qiop_fd_place(int fd, int where)
+{
+    int ret;
+
+    if (fd == where) {
+        return fcntl(fd, F_SETFD, 0);
+    }
+    do {
+        ret = dup2(fd, where);
+    } while (ret < 0 && (errno == EINTR || errno == EBUSY));
+    return ret < 0 ? -1 : 0;
+}
+
 int qiop_fd_accept(int listen_fd, bool nonblock, QIOError **errp)
 {
     int flags = SOCK_CLOEXEC | (nonblock ? SOCK_NONBLOCK : 0);

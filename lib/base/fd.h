@@ -25,6 +25,11 @@ int qiop_fd_socketpair(int fds[2], QIOError **errp);
 int qiop_fd_eventfd(unsigned initial, QIOError **errp); /* non-blocking */
 int qiop_fd_dup(int fd, QIOError **errp);
 int qiop_fd_pidfd(pid_t pid, QIOError **errp); /* -1/UNSUPPORTED: old kernel */
+/* For standard descriptors of a child. above_stdio: take fd, give it back with
+ * a number above 2; on failure fd is closed. place: make `where` a copy of fd
+ * that survives exec(); async-signal-safe, reports by errno. */
+int qiop_fd_above_stdio(int fd, QIOError **errp);
+int qiop_fd_place(int fd, int where);
 /* accept4; returns -1 with errno EAGAIN in qio_error_errno when none waits. */
 int qiop_fd_accept(int listen_fd, bool nonblock, QIOError **errp);
 

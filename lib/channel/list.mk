@@ -1,5 +1,8 @@
 channel_sources = \
+	lib/channel/buffer.c \
+	lib/channel/command.c \
 	lib/channel/fd.c \
+	lib/channel/null.c \
 	lib/channel/socket-priv.c lib/channel/socket-priv.h \
 	lib/channel/socket.c \
 	lib/channel/unix.c

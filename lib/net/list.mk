@@ -3,4 +3,6 @@ net_sources = \
 	lib/net/address-parse.c \
 	lib/net/address-print.c \
 	lib/net/address.c \
-	lib/net/address.h
+	lib/net/address.h \
+	lib/net/spawn.c \
+	lib/net/spawn.h
