@@ -21,4 +21,6 @@ script_tests = \
 test_scripts = \
 	tests/run \
 	tests/packages.sh \
+	tests/valgrind.supp \
+	tests/examples \
 	tests/long
