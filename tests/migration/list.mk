@@ -2,10 +2,12 @@ migration_tests = \
 	tests/migration/test-follow \
 	tests/migration/test-json-scan \
 	tests/migration/test-rate \
-	tests/migration/test-stream
+	tests/migration/test-stream \
+	tests/migration/test-stream-output
 
 # A channel that plays what the tests tell it.
+migration_tape = tests/migration/tape.c tests/migration/tape.h
 tests_migration_test_stream_SOURCES = \
-	tests/migration/test-stream.c \
-	tests/migration/tape.c \
-	tests/migration/tape.h
+	tests/migration/test-stream.c $(migration_tape)
+tests_migration_test_stream_output_SOURCES = \
+	tests/migration/test-stream-output.c $(migration_tape)
