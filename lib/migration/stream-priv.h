@@ -22,7 +22,7 @@
 /* Got in pieces of at least this size, straight into the caller's memory. */
 #define QIOP_STREAM_DIRECT 4096u
 /* Descriptors waiting to be taken; a peer that sends more is refused. */
-#define QIOP_STREAM_FDS_MAX 1024
+#define QIOP_STREAM_FDS_MAX 512
 
 /* A descriptor and the place of the byte that carried it. */
 struct qiop_stream_fd {

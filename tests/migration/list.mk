@@ -3,7 +3,8 @@ migration_tests = \
 	tests/migration/test-json-scan \
 	tests/migration/test-rate \
 	tests/migration/test-stream \
-	tests/migration/test-stream-output
+	tests/migration/test-stream-output \
+	tests/migration/test-stream-threads
 
 # A channel that plays what the tests tell it.
 migration_tape = tests/migration/tape.c tests/migration/tape.h

@@ -32,7 +32,7 @@ QIO_API QIOMigrationFollow *qio_migration_follow_new(QIOError **errp)
     QIO_MUST_CHECK;
 QIO_API void qio_migration_follow_free(QIOMigrationFollow *f);
 
-/* The next bytes of the stream. 0, or -1 (none yet). Takes no time to speak
+/* The next bytes of the stream. 0; -1 is kept for later. Takes no time to speak
  * of, and no memory beyond what _new() took. Since: 0.1 */
 QIO_API int qio_migration_follow_feed(QIOMigrationFollow *f, const void *data,
                                       size_t len, QIOError **errp)
