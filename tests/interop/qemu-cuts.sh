@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# QEMU at one end, and something goes wrong in the middle.
+. "$(dirname "$0")/common.sh"
+need_qemu
+"$qemu/cuts"

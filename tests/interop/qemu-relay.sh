@@ -1,0 +1,7 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# A running guest goes from one QEMU into another, live, over both tools.
+. "$(dirname "$0")/common.sh"
+need_qemu
+"$qemu/relay" --kind x509 psk plain --fill 96
+"$qemu/relay" --kind x509 --fill 64 --return-path

@@ -1,0 +1,6 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The same over unix sockets, with TLS there too.
+. "$(dirname "$0")/common.sh"
+need_qemu
+"$qemu/through" --unix --kind x509 psk plain --fill 64
