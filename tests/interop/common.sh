@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # What the interoperation scripts share.
 set -eu
+# shellcheck disable=SC2034 # for those who include this
 qemu=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/qemu
 
 # need COMMAND PACKAGE: skip the test without it.

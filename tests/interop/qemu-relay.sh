@@ -3,5 +3,5 @@
 # A running guest goes from one QEMU into another, live, over both tools.
 . "$(dirname "$0")/common.sh"
 need_qemu
-"$qemu/relay" --kind x509 psk plain --fill 96
+"$qemu/relay" --kind x509 --kind psk --kind plain --fill 96
 "$qemu/relay" --kind x509 --fill 64 --return-path

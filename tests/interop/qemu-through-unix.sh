@@ -3,4 +3,4 @@
 # The same over unix sockets, with TLS there too.
 . "$(dirname "$0")/common.sh"
 need_qemu
-"$qemu/through" --unix --kind x509 psk plain --fill 64
+"$qemu/through" --unix --kind x509 --kind psk --kind plain --fill 64
