@@ -1,1 +1,16 @@
-tls_sources =
+tls_sources = \
+	lib/tls/authz.c \
+	lib/tls/creds-anon.c \
+	lib/tls/creds-psk.c \
+	lib/tls/creds-x509-check.c \
+	lib/tls/creds-x509.c \
+	lib/tls/creds.c \
+	lib/tls/creds.h \
+	lib/tls/engine-gnutls.c \
+	lib/tls/engine.h \
+	lib/tls/session-error.c \
+	lib/tls/session-io.c \
+	lib/tls/session-priv.h \
+	lib/tls/session-verify.c \
+	lib/tls/session.c \
+	lib/tls/session.h

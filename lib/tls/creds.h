@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the TLS room knows of credentials: the object behind QIOTLSCreds. */
+#ifndef QIOP_TLS_CREDS_H
+#define QIOP_TLS_CREDS_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <time.h>
+#include <gnutls/gnutls.h>
+#include <gnutls/x509.h>
+#include <qio/tls-creds.h>
+
+#define QIOP_TLS_DEFAULT_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
+
+/* A user of keys.psk. */
+struct qiop_psk_entry {
+    char *user;
+    gnutls_datum_t key; /* raw bytes */
+};
+
+struct QIOTLSCreds {
+    atomic_int refs;
+    QIOTLSEndpoint endpoint;
+    QIOTLSCredsKind kind;
+    unsigned flags;
+    char *dir; /* for messages; NULL for anon */
+    gnutls_priority_t priority;
+    /* One of these, as kind and endpoint say. */
+    gnutls_certificate_credentials_t x509;
+    gnutls_psk_client_credentials_t psk_client;
+    gnutls_psk_server_credentials_t psk_server;
+    gnutls_anon_client_credentials_t anon_client;
+    gnutls_anon_server_credentials_t anon_server;
+    /* A PSK server's users. */
+    struct qiop_psk_entry *psk;
+    size_t npsk;
+    bool own_cert; /* x509: we have a certificate to show */
+};
+
+static inline bool qiop_creds_verify(const QIOTLSCreds *creds)
+{
+    return !(creds->flags & QIO_TLS_CREDS_NO_VERIFY_PEER);
+}
+
+/* A new object with dir copied and the priority parsed; `suffix` is appended
+ * to it for key exchanges that the default leaves out. */
+QIOTLSCreds *qiop_creds_new(QIOTLSEndpoint endpoint, QIOTLSCredsKind kind,
+                            const char *dir, const char *priority,
+                            const char *suffix, unsigned flags,
+                            QIOError **errp);
+
+/* Wipe and free what creds-psk.c put there. */
+void qiop_creds_psk_clear(QIOTLSCreds *creds);
+
+/* A copy of a user's key for gnutls_free(). 0, 1 for an unknown user, -1. */
+int qiop_creds_psk_find(const QIOTLSCreds *creds, const char *user,
+                        gnutls_datum_t *key);
+
+/* Asked by GnuTLS in a server's handshake; the session provides it. */
+int qiop_creds_psk_lookup(gnutls_session_t session, const char *user,
+                          gnutls_datum_t *key);
+
+/* dir/name, to free(). */
+char *qiop_creds_path(const char *dir, const char *name, QIOError **errp);
+
+/* The whole file, zero-terminated, to be given back to qiop_creds_file_free(),
+ * which wipes it. Returns 0, -1, or 1 when it does not exist and `optional`. */
+int qiop_creds_file_read(const char *path, bool optional, gnutls_datum_t *out,
+                         QIOError **errp);
+void qiop_creds_file_free(gnutls_datum_t *data);
+
+/* Our own certificates as loaded from a file. */
+struct qiop_cert_list {
+    gnutls_x509_crt_t *crt;
+    unsigned n;
+};
+
+int qiop_cert_list_load(struct qiop_cert_list *list, const gnutls_datum_t *pem,
+                        const char *path, QIOError **errp);
+void qiop_cert_list_free(struct qiop_cert_list *list);
+
+/* Whether our chain (leaf first) of cert_path is fit for `endpoint` with the
+ * CAs of ca_path. 0 or -1 with QIO_ERROR_CREDENTIALS. */
+int qiop_cert_sanity(QIOTLSEndpoint endpoint,
+                     const struct qiop_cert_list *chain, const char *cert_path,
+                     const struct qiop_cert_list *cas, const char *ca_path,
+                     QIOError **errp);
+
+/* Text for messages, to free(): the subject, without control characters, and
+ * a date. NULL without memory. */
+char *qiop_cert_dn(gnutls_x509_crt_t crt);
+#define QIOP_DATE_SIZE 32
+const char *qiop_cert_date(time_t when, char buf[QIOP_DATE_SIZE]);
+/* Replace what could break a message's line. */
+void qiop_text_clean(char *text);
+
+#endif

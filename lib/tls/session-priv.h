@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The inside of a TLS session, for the files of this room. Every function here
+ * is called with the session's lock held. */
+#ifndef QIOP_TLS_SESSION_PRIV_H
+#define QIOP_TLS_SESSION_PRIV_H
+
+#include <pthread.h>
+#include <gnutls/gnutls.h>
+#include "base/queue.h"
+#include "tls/creds.h"
+#include "tls/engine.h"
+#include "tls/session.h"
+
+#define QIOP_TLS_HEADER 5
+/* RFC 8446 §5.2 allows 256 octets beyond the plaintext, RFC 5246 §6.2.3 2048. */
+#define QIOP_TLS_PLAIN_MAX 16384
+#define QIOP_TLS_RECORD_MAX (QIOP_TLS_HEADER + QIOP_TLS_PLAIN_MAX + 2048)
+/* What control messages sent along with a data record may add. */
+#define QIOP_TLS_SLACK 1024
+
+#define QIOP_TLS_NO_ALERT (-1)
+
+struct qiop_tls_session {
+    pthread_mutex_t lock;
+    QIOTLSCreds *creds;
+    QIOAuthz *authz;
+    char *hostname;
+    gnutls_session_t tls;
+    const struct qiop_tls_engine *engine;
+    bool server;
+    bool done; /* the handshake is complete */
+    bool bye_sent;
+    bool bye_received;
+    QIOError *failed; /* the session is dead, and why */
+
+    struct qiop_queue in;
+    size_t in_record; /* of the record at the head, bytes not yet pulled */
+    size_t in_size;   /* how far to read ahead */
+    size_t in_max;
+    bool in_bad; /* what is at the head is no TLS record */
+    bool in_eof;
+    QIOError *in_err;
+
+    struct qiop_queue out;
+    size_t out_max;
+
+    /* Set by the verify callback, reported after it. */
+    QIOError *verify_err;
+    gnutls_alert_description_t verify_alert;
+    char *psk_unknown; /* the user whom a client named in vain */
+
+    /* engine-gnutls.c */
+    gnutls_packet_t packet;
+    size_t packet_off;
+    uint8_t *staging;
+    size_t record_max;
+    unsigned idle_records; /* without data in a row */
+};
+
+/* ---- session.c ---- */
+
+/* Whether a whole record is at the head of the input; may set in_bad. */
+bool qiop_tls_input_whole(struct qiop_tls_session *s);
+/* Room for a record's worth of output, so that pushing cannot fail. */
+int qiop_tls_output_room(struct qiop_tls_session *s, QIOError **errp);
+/* End the session: keep err (taken), tell the peer by an alert unless it is
+ * QIOP_TLS_NO_ALERT. Copies to errp and returns -1. */
+int qiop_tls_fail(struct qiop_tls_session *s, int alert, QIOError *err,
+                  QIOError **errp);
+/* The same for a code of GnuTLS. */
+int qiop_tls_fail_code(struct qiop_tls_session *s, int code, QIOError **errp);
+int qiop_tls_fail_garbage(struct qiop_tls_session *s, QIOError **errp);
+
+/* ---- session-error.c: what GnuTLS means, for programs and for people ---- */
+
+/* The error for a code; *alert is what to tell the peer. */
+QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert);
+
+/* ---- session-verify.c ---- */
+
+/* For gnutls_session_set_verify_function(). */
+int qiop_tls_verify_peer(gnutls_session_t tls);
+/* Asked after the handshake for identities without a certificate. */
+int qiop_tls_authorize_psk(struct qiop_tls_session *s, QIOError **errp);
+/* The peer's identity, to free(); NULL. */
+char *qiop_tls_peer_identity(struct qiop_tls_session *s, QIOError **errp);
+/* The name to look for in a certificate: no zone, no trailing dot. To free() */
+char *qiop_tls_plain_hostname(const char *name);
+bool qiop_tls_is_ip(const char *name);
+
+#endif

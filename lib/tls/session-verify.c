@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Who is at the other end: the certificate's chain, dates, purpose and name,
+ * the authorizer; and for each refusal a reason and the fitting alert. */
+#include <config.h>
+#include "tls/session-priv.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Names of a certificate listed in a message. */
+#define NAMES_SIZE 256
+
+/* ---- names ---- */
+
+char *qiop_tls_plain_hostname(const char *name)
+{
+    char *copy = strdup(name), *zone;
+    size_t len;
+
+    if (!copy) {
+        return NULL;
+    }
+    zone = strchr(copy, '%');
+    if (zone && strchr(copy, ':')) {
+        *zone = '\0';
+    }
+    len = strlen(copy);
+    if (len > 1 && copy[len - 1] == '.') {
+        copy[len - 1] = '\0';
+    }
+    return copy;
+}
+
+bool qiop_tls_is_ip(const char *name)
+{
+    unsigned char addr[16];
+
+    return inet_pton(AF_INET, name, addr) == 1 ||
+           inet_pton(AF_INET6, name, addr) == 1;
+}
+
+static void add_name(char names[NAMES_SIZE], const char *name)
+{
+    size_t len = strlen(names);
+
+    if (len + strlen(name) + sizeof("', '...") >= NAMES_SIZE) {
+        if (len && !strstr(names, "...")) {
+            strcat(names, ", ...");
+        }
+        return;
+    }
+    snprintf(names + len, NAMES_SIZE - len, "%s'%s'", len ? ", " : "", name);
+}
+
+/* One subject alternative name as text; false when of no interest. */
+static bool san_text(int type, const char *data, size_t len, char *out,
+                     size_t size)
+{
+    if (type == GNUTLS_SAN_DNSNAME) {
+        snprintf(out, size, "%.*s", (int)len, data);
+        qiop_text_clean(out);
+        return true;
+    }
+    if (type != GNUTLS_SAN_IPADDRESS || (len != 4 && len != 16)) {
+        return false;
+    }
+    return inet_ntop(len == 4 ? AF_INET : AF_INET6, data, out,
+                     (socklen_t)size) != NULL;
+}
+
+/* "'a.example', '192.0.2.1'": what the certificate says it is for. */
+static void list_names(gnutls_x509_crt_t crt, char names[NAMES_SIZE])
+{
+    char buf[256], text[256];
+    size_t size;
+    unsigned i;
+
+    names[0] = '\0';
+    for (i = 0; i < 64; i++) {
+        int type;
+
+        size = sizeof(buf);
+        type = gnutls_x509_crt_get_subject_alt_name(crt, i, buf, &size, NULL);
+        if (type == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
+            break;
+        }
+        if (type >= 0 && san_text(type, buf, size, text, sizeof(text))) {
+            add_name(names, text);
+        }
+    }
+    size = sizeof(buf);
+    if (!names[0] &&
+        gnutls_x509_crt_get_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, 0,
+                                      buf, &size) == 0) {
+        qiop_text_clean(buf);
+        add_name(names, buf);
+    }
+    if (!names[0]) {
+        snprintf(names, NAMES_SIZE, "nobody by name");
+    }
+}
+
+/* ---- refusing ---- */
+
+/* Always GNUTLS_E_CERTIFICATE_ERROR. */
+static int refuse(struct qiop_tls_session *s, gnutls_alert_description_t alert,
+                  QIOError *err)
+{
+    qio_error_free(s->verify_err);
+    s->verify_err = err;
+    s->verify_alert = alert;
+    return GNUTLS_E_CERTIFICATE_ERROR;
+}
+
+static int refuse_cert(struct qiop_tls_session *s,
+                       gnutls_alert_description_t alert, gnutls_x509_crt_t crt,
+                       const char *why)
+{
+    char *dn = qiop_cert_dn(crt);
+    QIOError *err = NULL;
+
+    qio_error_set(&err, QIO_ERROR_TLS_VERIFY, 0,
+                  "the %s's certificate '%s' %s", s->server ? "client"
+                                                            : "server",
+                  dn ? dn : "", why);
+    free(dn);
+    return refuse(s, alert, err);
+}
+
+static int refuse_date(struct qiop_tls_session *s, gnutls_x509_crt_t crt,
+                       const char *what, time_t when)
+{
+    char text[64], date[QIOP_DATE_SIZE];
+
+    snprintf(text, sizeof(text), "%s %s", what, qiop_cert_date(when, date));
+    return refuse_cert(s, GNUTLS_A_CERTIFICATE_EXPIRED, crt, text);
+}
+
+/* Which certificate of the chain is out of date? */
+static int refuse_time(struct qiop_tls_session *s,
+                       const struct qiop_cert_list *chain)
+{
+    time_t now = time(NULL);
+    unsigned i;
+
+    for (i = 0; i < chain->n; i++) {
+        time_t to = gnutls_x509_crt_get_expiration_time(chain->crt[i]);
+        time_t from = gnutls_x509_crt_get_activation_time(chain->crt[i]);
+
+        if (to < now) {
+            return refuse_date(s, chain->crt[i], "expired on", to);
+        }
+        if (from > now) {
+            return refuse_date(s, chain->crt[i], "is not valid before", from);
+        }
+    }
+    return refuse_cert(s, GNUTLS_A_CERTIFICATE_EXPIRED, chain->crt[0],
+                       "is signed by a CA whose certificate is out of date");
+}
+
+static int refuse_status(struct qiop_tls_session *s,
+                         const struct qiop_cert_list *chain, unsigned status)
+{
+    static const struct {
+        unsigned bit;
+        gnutls_alert_description_t alert;
+        const char *why;
+    } reasons[] = {
+        { GNUTLS_CERT_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED, "is revoked" },
+        { GNUTLS_CERT_SIGNER_NOT_CA, GNUTLS_A_UNKNOWN_CA,
+          "is signed by one who is not a CA" },
+        { GNUTLS_CERT_SIGNATURE_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
+          "has a wrong signature" },
+        { GNUTLS_CERT_INSECURE_ALGORITHM, GNUTLS_A_BAD_CERTIFICATE,
+          "is signed with an insecure algorithm" },
+        { GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
+          "breaks a constraint of the CA that signed it" },
+        { GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, GNUTLS_A_BAD_CERTIFICATE,
+          "cannot be checked: our revocation list is too old" },
+        { GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE,
+          GNUTLS_A_BAD_CERTIFICATE,
+          "cannot be checked: our revocation list is of the future" },
+        { GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
+          "is not meant for this side of TLS (key purpose)" },
+    };
+    char why[128 + 256];
+    size_t i;
+
+    if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) {
+        snprintf(why, sizeof(why), "is not signed by a CA in "
+                 "'%.255s/ca-cert.pem'", s->creds->dir);
+        return refuse_cert(s, GNUTLS_A_UNKNOWN_CA, chain->crt[0], why);
+    }
+    if (!(status & GNUTLS_CERT_REVOKED) &&
+        (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))) {
+        return refuse_time(s, chain);
+    }
+    for (i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+        if (status & reasons[i].bit) {
+            return refuse_cert(s, reasons[i].alert, chain->crt[0],
+                               reasons[i].why);
+        }
+    }
+    return refuse_cert(s, GNUTLS_A_BAD_CERTIFICATE, chain->crt[0],
+                       "cannot be verified");
+}
+
+/* ---- checking ---- */
+
+static int check_hostname(struct qiop_tls_session *s, gnutls_x509_crt_t crt)
+{
+    char names[NAMES_SIZE];
+    QIOError *err = NULL;
+
+    if (gnutls_x509_crt_check_hostname(crt, s->hostname)) {
+        return 0;
+    }
+    list_names(crt, names);
+    qio_error_set(&err, QIO_ERROR_TLS_VERIFY, 0,
+                  "server certificate is for %s, not '%s'", names,
+                  s->hostname);
+    return refuse(s, GNUTLS_A_BAD_CERTIFICATE, err);
+}
+
+static int check_authz(struct qiop_tls_session *s, char *identity)
+{
+    QIOError *err = NULL;
+
+    if (qio_authz_is_allowed(s->authz, identity)) {
+        return 0;
+    }
+    qiop_text_clean(identity);
+    qio_error_set(&err, QIO_ERROR_AUTHZ, 0, "client '%s' is not allowed",
+                  identity);
+    return refuse(s, GNUTLS_A_ACCESS_DENIED, err);
+}
+
+static int check_authz_cert(struct qiop_tls_session *s, gnutls_x509_crt_t crt)
+{
+    gnutls_datum_t dn = { NULL, 0 };
+    char *text;
+    int ret = GNUTLS_E_MEMORY_ERROR;
+
+    if (gnutls_x509_crt_get_dn3(crt, &dn, 0) < 0) {
+        return refuse_cert(s, GNUTLS_A_ACCESS_DENIED, crt,
+                           "has an unreadable name");
+    }
+    text = strndup((const char *)dn.data, dn.size);
+    gnutls_free(dn.data);
+    if (text) {
+        ret = check_authz(s, text);
+        free(text);
+    }
+    return ret;
+}
+
+static int load_chain(gnutls_session_t tls, struct qiop_cert_list *chain)
+{
+    unsigned n = 0, i;
+    const gnutls_datum_t *der = gnutls_certificate_get_peers(tls, &n);
+
+    chain->crt = NULL;
+    chain->n = 0;
+    if (!der || !n) {
+        return GNUTLS_E_NO_CERTIFICATE_FOUND;
+    }
+    chain->crt = gnutls_calloc(n, sizeof(*chain->crt));
+    if (!chain->crt) {
+        return GNUTLS_E_MEMORY_ERROR;
+    }
+    for (i = 0; i < n; i++) {
+        int ret = gnutls_x509_crt_init(&chain->crt[i]);
+
+        if (ret < 0) {
+            return ret;
+        }
+        chain->n++;
+        ret = gnutls_x509_crt_import(chain->crt[i], &der[i],
+                                     GNUTLS_X509_FMT_DER);
+        if (ret < 0) {
+            return ret;
+        }
+    }
+    return 0;
+}
+
+static int check_chain(struct qiop_tls_session *s,
+                       const struct qiop_cert_list *chain)
+{
+    gnutls_typed_vdata_st want = {
+        .type = GNUTLS_DT_KEY_PURPOSE_OID,
+        .data = (unsigned char *)(s->server ? GNUTLS_KP_TLS_WWW_CLIENT
+                                            : GNUTLS_KP_TLS_WWW_SERVER),
+    };
+    unsigned status = 0;
+    int ret = gnutls_certificate_verify_peers(s->tls, &want, 1, &status);
+
+    if (ret < 0) {
+        return ret;
+    }
+    if (status) {
+        return refuse_status(s, chain, status);
+    }
+    if (s->authz) {
+        ret = check_authz_cert(s, chain->crt[0]);
+    }
+    return ret || s->server ? ret : check_hostname(s, chain->crt[0]);
+}
+
+int qiop_tls_verify_peer(gnutls_session_t tls)
+{
+    struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
+    struct qiop_cert_list chain;
+    int ret = load_chain(tls, &chain);
+
+    if (ret == 0) {
+        ret = check_chain(s, &chain);
+    }
+    qiop_cert_list_free(&chain);
+    return ret;
+}
+
+/* ---- identity ---- */
+
+int qiop_tls_authorize_psk(struct qiop_tls_session *s, QIOError **errp)
+{
+    char *user = qiop_tls_peer_identity(s, errp);
+    int ret;
+
+    if (!user) {
+        return -1;
+    }
+    ret = check_authz(s, user);
+    free(user);
+    return ret ? qiop_tls_fail_code(s, ret, errp) : 0;
+}
+
+static char *identity_x509(struct qiop_tls_session *s)
+{
+    struct qiop_cert_list chain;
+    char *text = NULL;
+
+    if (load_chain(s->tls, &chain) == 0) {
+        text = qiop_cert_dn(chain.crt[0]);
+    }
+    qiop_cert_list_free(&chain);
+    return text;
+}
+
+char *qiop_tls_peer_identity(struct qiop_tls_session *s, QIOError **errp)
+{
+    const char *user;
+    char *text = NULL;
+
+    if (s->creds->kind == QIO_TLS_CREDS_X509) {
+        text = identity_x509(s);
+    } else if (s->creds->kind == QIO_TLS_CREDS_PSK && s->server) {
+        user = gnutls_psk_server_get_username(s->tls);
+        text = user ? strdup(user) : NULL;
+    }
+    if (!text) {
+        qio_error_set(errp, QIO_ERROR_NOT_FOUND, 0,
+                      "the peer showed no identity");
+    }
+    return text;
+}

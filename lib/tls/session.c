@@ -1,0 +1,418 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A TLS session's life: making it, the memory that GnuTLS pushes to and pulls
+ * from, the handshake, and how it fails. */
+#include <config.h>
+#include "tls/session-priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OUT_DEFAULT (256u << 10)
+#define IN_START (32u << 10)
+#define IN_DEFAULT (1u << 20)
+#define BUFFER_MAX (64u << 20)
+
+/* Warning alerts in a handshake before we lose patience. */
+#define WARNINGS_MAX 16
+
+/* ---- what GnuTLS calls ---- */
+
+/* Only whole records are ever shown to GnuTLS: so "what the session holds" is
+ * exact, and a record's bytes are never half here, half in there. */
+bool qiop_tls_input_whole(struct qiop_tls_session *s)
+{
+    size_t len, size;
+    const uint8_t *p = qiop_queue_peek(&s->in, &len);
+
+    if (!len || s->in_bad) {
+        return false;
+    }
+    /* Content types 20 to 24, version 3.x (RFC 8446 §5.1). */
+    s->in_bad = p[0] < 20 || p[0] > 24 || (len > 1 && p[1] != 3);
+    if (s->in_bad || len < QIOP_TLS_HEADER) {
+        return false;
+    }
+    size = QIOP_TLS_HEADER + ((size_t)p[3] << 8 | p[4]);
+    s->in_bad = size > QIOP_TLS_RECORD_MAX;
+    return !s->in_bad && len >= size;
+}
+
+static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
+{
+    struct qiop_tls_session *s = ptr;
+    size_t have;
+
+    if (!s->in_record) {
+        const uint8_t *p = qiop_queue_peek(&s->in, &have);
+
+        if (!qiop_tls_input_whole(s)) {
+            gnutls_transport_set_errno(s->tls, EAGAIN);
+            return -1;
+        }
+        s->in_record = QIOP_TLS_HEADER + ((size_t)p[3] << 8 | p[4]);
+    }
+    if (len > s->in_record) {
+        len = s->in_record;
+    }
+    len = qiop_queue_take(&s->in, buf, len);
+    s->in_record -= len;
+    return (ssize_t)len;
+}
+
+static int pull_timeout(gnutls_transport_ptr_t ptr, unsigned ms)
+{
+    struct qiop_tls_session *s = ptr;
+
+    (void)ms;
+    return s->in_record || qiop_tls_input_whole(s);
+}
+
+static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int niov)
+{
+    struct qiop_tls_session *s = ptr;
+    size_t total = 0;
+    int i;
+
+    for (i = 0; i < niov; i++) {
+        if (qiop_queue_append(&s->out, iov[i].iov_base, iov[i].iov_len,
+                              NULL)) {
+            gnutls_transport_set_errno(s->tls, ENOMEM);
+            return -1;
+        }
+        total += iov[i].iov_len;
+    }
+    return (ssize_t)total;
+}
+
+int qiop_tls_output_room(struct qiop_tls_session *s, QIOError **errp)
+{
+    size_t avail;
+
+    return qiop_queue_reserve(&s->out, QIOP_TLS_RECORD_MAX + QIOP_TLS_SLACK,
+                              &avail, errp) ? 0 : -1;
+}
+
+int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
+                          gnutls_datum_t *key)
+{
+    struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
+    int ret = qiop_creds_psk_find(s->creds, user, key);
+
+    if (ret == 1) {
+        /* GnuTLS goes on with a random key, so that the peer cannot probe for
+         * names; we remember what happened. */
+        free(s->psk_unknown);
+        s->psk_unknown = strndup(user, 64);
+        if (s->psk_unknown) {
+            qiop_text_clean(s->psk_unknown);
+        }
+    }
+    return ret;
+}
+
+/* ---- making one ---- */
+
+static int set_creds(struct qiop_tls_session *s)
+{
+    QIOTLSCreds *c = s->creds;
+    gnutls_credentials_type_t type;
+    void *cred;
+
+    if (c->kind == QIO_TLS_CREDS_X509) {
+        type = GNUTLS_CRD_CERTIFICATE;
+        cred = c->x509;
+    } else if (c->kind == QIO_TLS_CREDS_PSK) {
+        type = GNUTLS_CRD_PSK;
+        cred = s->server ? (void *)c->psk_server : (void *)c->psk_client;
+    } else {
+        type = GNUTLS_CRD_ANON;
+        cred = s->server ? (void *)c->anon_server : (void *)c->anon_client;
+    }
+    return gnutls_credentials_set(s->tls, type, cred);
+}
+
+static int setup(struct qiop_tls_session *s)
+{
+    /* No tickets: a peer that never reads would be torn down by them. */
+    unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS;
+    bool verify = qiop_creds_verify(s->creds);
+    int ret;
+
+    ret = gnutls_init(&s->tls, flags | (s->server ? GNUTLS_SERVER
+                                                  : GNUTLS_CLIENT));
+    if (ret < 0) {
+        s->tls = NULL;
+        return ret;
+    }
+    ret = gnutls_priority_set(s->tls, s->creds->priority);
+    if (ret >= 0) {
+        ret = set_creds(s);
+    }
+    if (ret < 0) {
+        return ret;
+    }
+    gnutls_session_set_ptr(s->tls, s);
+    gnutls_transport_set_ptr(s->tls, s);
+    gnutls_transport_set_vec_push_function(s->tls, push);
+    gnutls_transport_set_pull_function(s->tls, pull);
+    gnutls_transport_set_pull_timeout_function(s->tls, pull_timeout);
+    if (s->creds->kind != QIO_TLS_CREDS_X509) {
+        return 0;
+    }
+    if (verify) {
+        gnutls_session_set_verify_function(s->tls, qiop_tls_verify_peer);
+    }
+    if (s->server) {
+        gnutls_certificate_server_set_request(
+            s->tls, verify ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST);
+        /* Without the list of our CAs a client shows what it has, and can be
+         * told what is wrong with it. */
+        gnutls_certificate_send_x509_rdn_sequence(s->tls, 1);
+    }
+    return 0;
+}
+
+static int check_args(QIOTLSCreds *creds, QIOTLSEndpoint endpoint,
+                      QIOAuthz *authz, QIOError **errp)
+{
+    if (!creds || creds->endpoint != endpoint) {
+        qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                      "expected TLS credentials for a %s",
+                      endpoint == QIO_TLS_ENDPOINT_SERVER ? "server"
+                                                          : "client");
+        return -1;
+    }
+    if (authz && (creds->kind == QIO_TLS_CREDS_ANON ||
+                  !qiop_creds_verify(creds))) {
+        qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                      "an authorizer needs credentials that verify peers");
+        return -1;
+    }
+    return 0;
+}
+
+struct qiop_tls_session *qiop_tls_session_new(QIOTLSCreds *creds,
+                                              QIOTLSEndpoint endpoint,
+                                              QIOAuthz *authz, QIOError **errp)
+{
+    struct qiop_tls_session *s;
+    int ret;
+
+    if (check_args(creds, endpoint, authz, errp)) {
+        return NULL;
+    }
+    s = calloc(1, sizeof(*s));
+    if (!s) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return NULL;
+    }
+    pthread_mutex_init(&s->lock, NULL);
+    s->creds = qio_tls_creds_ref(creds);
+    s->authz = authz ? qio_authz_ref(authz) : NULL;
+    s->server = endpoint == QIO_TLS_ENDPOINT_SERVER;
+    s->engine = &qiop_tls_engine_gnutls;
+    s->in_size = IN_START;
+    qiop_tls_session_set_buffers(s, OUT_DEFAULT, IN_DEFAULT);
+    ret = setup(s);
+    if (ret < 0) {
+        qio_error_set_tls(errp,
+                          ret == GNUTLS_E_MEMORY_ERROR ? QIO_ERROR_NOMEM
+                                                       : QIO_ERROR_TLS,
+                          ret, "cannot make a TLS session: %s",
+                          gnutls_strerror(ret));
+        qiop_tls_session_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void qiop_tls_session_free(struct qiop_tls_session *s)
+{
+    if (!s) {
+        return;
+    }
+    s->engine->stop(s);
+    if (s->tls) {
+        gnutls_deinit(s->tls);
+    }
+    qiop_queue_free(&s->in, false);
+    qiop_queue_free(&s->out, false);
+    qio_error_free(s->failed);
+    qio_error_free(s->in_err);
+    qio_error_free(s->verify_err);
+    qio_tls_creds_unref(s->creds);
+    qio_authz_unref(s->authz);
+    free(s->psk_unknown);
+    free(s->hostname);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+void qiop_tls_session_set_buffers(struct qiop_tls_session *s, size_t output,
+                                  size_t input)
+{
+    if (output) {
+        s->out_max = output < QIOP_TLS_PLAIN_MAX ? QIOP_TLS_PLAIN_MAX :
+                     output > BUFFER_MAX ? BUFFER_MAX : output;
+    }
+    if (input) {
+        s->in_max = input < QIOP_TLS_RECORD_MAX ? QIOP_TLS_RECORD_MAX :
+                    input > BUFFER_MAX ? BUFFER_MAX : input;
+        s->in_size = s->in_size < s->in_max ? s->in_size : s->in_max;
+    }
+    /* Beyond the bounds: the record at hand, control messages. */
+    qiop_queue_init(&s->out, 2 * s->out_max + 16 * QIOP_TLS_RECORD_MAX);
+    qiop_queue_init(&s->in, s->in_max + 2 * QIOP_TLS_RECORD_MAX);
+}
+
+bool qiop_tls_session_needs_hostname(const struct qiop_tls_session *s)
+{
+    return !s->server && !s->hostname;
+}
+
+int qiop_tls_session_set_hostname(struct qiop_tls_session *s, const char *name,
+                                  QIOError **errp)
+{
+    free(s->hostname);
+    s->hostname = qiop_tls_plain_hostname(name);
+    if (!s->hostname) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
+    }
+    /* RFC 6066 §3: names only. One that GnuTLS cannot encode is not sent. */
+    if (*s->hostname && !qiop_tls_is_ip(s->hostname)) {
+        gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, s->hostname,
+                               strlen(s->hostname));
+    }
+    return 0;
+}
+
+/* ---- failing ---- */
+
+int qiop_tls_fail(struct qiop_tls_session *s, int alert, QIOError *err,
+                  QIOError **errp)
+{
+    if (!s->failed) {
+        if (alert != QIOP_TLS_NO_ALERT && !s->bye_sent) {
+            gnutls_alert_send(s->tls, GNUTLS_AL_FATAL,
+                              (gnutls_alert_description_t)alert);
+        }
+        s->failed = err;
+    } else {
+        qio_error_free(err);
+    }
+    qio_error_propagate(errp, qio_error_copy(s->failed));
+    return -1;
+}
+
+int qiop_tls_fail_code(struct qiop_tls_session *s, int code, QIOError **errp)
+{
+    int alert = QIOP_TLS_NO_ALERT;
+    QIOError *err = qiop_tls_explain(s, code, &alert);
+
+    return qiop_tls_fail(s, alert, err, errp);
+}
+
+int qiop_tls_fail_garbage(struct qiop_tls_session *s, QIOError **errp)
+{
+    char text[3 * 8 + 1] = "";
+    QIOError *err = NULL;
+    size_t len, i;
+    const uint8_t *p = qiop_queue_peek(&s->in, &len);
+
+    for (i = 0; i < len && i < 8; i++) {
+        snprintf(text + 3 * i, sizeof(text) - 3 * i, " %02x", p[i]);
+    }
+    qio_error_set(&err, QIO_ERROR_TLS, 0,
+                  s->done ? "the peer sent what is no TLS record (%s ...)"
+                          : "the peer does not speak TLS (it sent%s ...)",
+                  text);
+    return qiop_tls_fail(s, GNUTLS_A_UNEXPECTED_MESSAGE, err, errp);
+}
+
+/* ---- handshake ---- */
+
+/* The handshake needs input and there is none. */
+static int starved(struct qiop_tls_session *s, QIOError **errp)
+{
+    QIOError *err = NULL;
+
+    if (s->in_bad) {
+        return qiop_tls_fail_garbage(s, errp);
+    }
+    if (s->in_err) {
+        return qiop_tls_fail(s, QIOP_TLS_NO_ALERT, qio_error_copy(s->in_err),
+                             errp);
+    }
+    if (s->in_eof) {
+        qio_error_set(&err, QIO_ERROR_TLS_TRUNCATED, 0,
+                      "the peer closed the connection in the TLS handshake");
+        return qiop_tls_fail(s, QIOP_TLS_NO_ALERT, err, errp);
+    }
+    return QIOP_TLS_BLOCK;
+}
+
+static int complete(struct qiop_tls_session *s, QIOError **errp)
+{
+    if (s->authz && s->creds->kind == QIO_TLS_CREDS_PSK &&
+        qiop_tls_authorize_psk(s, errp)) {
+        return -1;
+    }
+    if (s->engine->start(s, errp)) {
+        return -1;
+    }
+    s->done = true;
+    return 0;
+}
+
+static int step(struct qiop_tls_session *s, QIOError **errp)
+{
+    int ret, warnings = 0;
+
+    if (s->failed) {
+        qio_error_propagate(errp, qio_error_copy(s->failed));
+        return -1;
+    }
+    if (s->done) {
+        return 0;
+    }
+    if (!s->server && s->creds->kind == QIO_TLS_CREDS_X509 &&
+        qiop_creds_verify(s->creds) && (!s->hostname || !*s->hostname)) {
+        QIOError *err = NULL;
+
+        qio_error_set(&err, QIO_ERROR_INVALID, 0,
+                      "no hostname for certificate validation");
+        return qiop_tls_fail(s, QIOP_TLS_NO_ALERT, err, errp);
+    }
+    do {
+        ret = gnutls_handshake(s->tls);
+    } while (ret == GNUTLS_E_INTERRUPTED ||
+             (ret == GNUTLS_E_WARNING_ALERT_RECEIVED &&
+              ++warnings < WARNINGS_MAX));
+    if (ret == GNUTLS_E_AGAIN) {
+        return starved(s, errp);
+    }
+    return ret < 0 ? qiop_tls_fail_code(s, ret, errp) : complete(s, errp);
+}
+
+int qiop_tls_session_handshake(struct qiop_tls_session *s, QIOError **errp)
+{
+    int ret;
+
+    pthread_mutex_lock(&s->lock);
+    ret = step(s, errp);
+    pthread_mutex_unlock(&s->lock);
+    return ret;
+}
+
+bool qiop_tls_session_established(struct qiop_tls_session *s)
+{
+    bool ret;
+
+    pthread_mutex_lock(&s->lock);
+    ret = s->done && !s->failed;
+    pthread_mutex_unlock(&s->lock);
+    return ret;
+}
