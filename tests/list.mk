@@ -7,6 +7,8 @@ qiotest_sources = \
 	tests/contract.c tests/contract.h \
 	tests/pairs.c tests/pairs.h \
 	tests/qiotest.c tests/qiotest.h \
+	tests/tlscert.c tests/tlscert.h \
+	tests/tlspair.c tests/tlspair.h \
 	tests/trickle.c tests/trickle.h
 
 # Run by make check: the rules of the house.

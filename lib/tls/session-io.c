@@ -180,6 +180,16 @@ bool qiop_tls_session_readable(struct qiop_tls_session *s)
     return ret;
 }
 
+bool qiop_tls_session_wants_input(struct qiop_tls_session *s)
+{
+    bool ret;
+
+    pthread_mutex_lock(&s->lock);
+    ret = !qiop_tls_input_whole(s);
+    pthread_mutex_unlock(&s->lock);
+    return ret;
+}
+
 bool qiop_tls_session_probe(struct qiop_tls_session *s, QIOError **errp)
 {
     bool ret;

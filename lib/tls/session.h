@@ -70,6 +70,9 @@ ssize_t qiop_tls_session_read(struct qiop_tls_session *s,
                               bool relaxed, QIOError **errp);
 /* Whether read has something to say, without more input. */
 bool qiop_tls_session_readable(struct qiop_tls_session *s);
+/* Whether more input would help: not while a whole record waits for something
+ * else (output to be taken). */
+bool qiop_tls_session_wants_input(struct qiop_tls_session *s);
 /* Look for an alert among the input that has arrived, keeping data for read.
  * Whether the session failed by it; then *errp says how. */
 bool qiop_tls_session_probe(struct qiop_tls_session *s, QIOError **errp);
