@@ -1,2 +1,5 @@
 channel_tests = \
-	tests/channel/test-contract
+	tests/channel/test-contract \
+	tests/channel/test-fd \
+	tests/channel/test-socket \
+	tests/channel/test-unix
