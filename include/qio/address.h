@@ -88,9 +88,13 @@ QIO_API int qio_address_set(QIOAddress *addr, const char *option,
 QIO_API char *qio_address_to_string(const QIOAddress *addr, QIOError **errp)
     QIO_MUST_CHECK;
 
+/* A copy that the caller frees; NULL without memory. Since: 0.1 */
 QIO_API QIOAddress *qio_address_copy(const QIOAddress *addr, QIOError **errp)
     QIO_MUST_CHECK;
+/* Whether type, fields and options are the same; as written, nothing is
+ * resolved. Since: 0.1 */
 QIO_API bool qio_address_equal(const QIOAddress *a, const QIOAddress *b);
+/* NULL is allowed. Since: 0.1 */
 QIO_API void qio_address_free(QIOAddress *addr);
 
 /*

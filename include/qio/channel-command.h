@@ -28,6 +28,7 @@ QIO_API QIOChannel *qio_channel_command_new_spawn(const char *const argv[],
                                                   int flags, QIOError **errp)
     QIO_MUST_CHECK;
 
+/* The child's process ID, -1 for channels of another type. Since: 0.1 */
 QIO_API pid_t qio_channel_command_pid(const QIOChannel *ioc);
 
 /*

@@ -178,6 +178,9 @@ QIO_API void qio_channel_trace(QIOChannel *ioc, const char *fmt, ...)
 
 /* ---- for layers: one try on the channel beneath, never waiting ---- */
 
+/* Like the readv, writev and flush slots: a count or 0, -1, or
+ * QIO_CHANNEL_ERR_BLOCK, whatever mode the channel is in. try_flush flushes
+ * everything beneath ioc as well. */
 QIO_API ssize_t qio_channel_try_readv(QIOChannel *ioc, const struct iovec *iov,
                                       size_t niov, QIOError **errp)
     QIO_MUST_CHECK;
@@ -186,6 +189,7 @@ QIO_API ssize_t qio_channel_try_writev(QIOChannel *ioc, const struct iovec *iov,
     QIO_MUST_CHECK;
 QIO_API int qio_channel_try_flush(QIOChannel *ioc, QIOError **errp)
     QIO_MUST_CHECK;
+/* A question to ioc, as the query slot. 0, or -1 with QIO_ERROR_UNSUPPORTED. */
 QIO_API int qio_channel_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
                               QIOError **errp) QIO_MUST_CHECK;
 

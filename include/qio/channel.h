@@ -98,6 +98,8 @@ QIO_API const char *qio_channel_type_name(const QIOChannel *ioc);
 /* The channel beneath a layer, NULL for a leaf. Borrowed. Since: 0.1 */
 QIO_API QIOChannel *qio_channel_base(const QIOChannel *ioc);
 
+/* Whether the channel has the feature; for those that connect, once they are
+ * open. Threads: any. Since: 0.1 */
 QIO_API bool qio_channel_has_feature(const QIOChannel *ioc,
                                      QIOChannelFeature feature);
 

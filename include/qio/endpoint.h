@@ -58,6 +58,7 @@ QIO_API void qio_endpoint_free(QIOEndpoint *ep);
 QIO_API char *qio_endpoint_to_string(const QIOEndpoint *ep, QIOError **errp)
     QIO_MUST_CHECK;
 
+/* What was parsed. Since: 0.1 */
 QIO_API QIOEndpointType qio_endpoint_type(const QIOEndpoint *ep);
 /* Borrowed; NULL for types without. */
 QIO_API const QIOAddress *qio_endpoint_address(const QIOEndpoint *ep);

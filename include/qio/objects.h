@@ -31,6 +31,7 @@ QIO_BEGIN_DECLS
 
 typedef struct QIOObjects QIOObjects;
 
+/* An empty set, NULL without memory. Since: 0.1 */
 QIO_API QIOObjects *qio_objects_new(QIOError **errp) QIO_MUST_CHECK;
 /* Drops the set's references; secrets are wiped. NULL is allowed. */
 QIO_API void qio_objects_free(QIOObjects *objects);

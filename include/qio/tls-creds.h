@@ -79,6 +79,8 @@ QIO_API QIOTLSCreds *qio_tls_creds_anon_new(QIOTLSEndpoint endpoint,
                                             unsigned flags, QIOError **errp)
     QIO_MUST_CHECK;
 
+/* Another reference, returning creds; dropping one, NULL is allowed; and what
+ * the credentials were made for. Threads: any. Since: 0.1 */
 QIO_API QIOTLSCreds *qio_tls_creds_ref(QIOTLSCreds *creds);
 QIO_API void qio_tls_creds_unref(QIOTLSCreds *creds);
 QIO_API QIOTLSEndpoint qio_tls_creds_endpoint(const QIOTLSCreds *creds);

@@ -52,6 +52,7 @@ qio_migration_stream_error(const QIOMigrationStream *s);
 
 /* ---- output: 0 or -1, may block when the buffer is full ---- */
 
+/* Big-endian numbers. Since: 0.1 */
 QIO_API int qio_migration_stream_put_byte(QIOMigrationStream *s, uint8_t v,
                                           QIOError **errp);
 QIO_API int qio_migration_stream_put_be16(QIOMigrationStream *s, uint16_t v,
@@ -88,6 +89,7 @@ QIO_API void qio_migration_stream_set_rate_limit(QIOMigrationStream *s,
 
 /* ---- input: 1 done, 0 end of the stream before the first byte, -1 ---- */
 
+/* Big-endian numbers; *v is untouched unless the result is 1. Since: 0.1 */
 QIO_API int qio_migration_stream_get_byte(QIOMigrationStream *s, uint8_t *v,
                                           QIOError **errp) QIO_MUST_CHECK;
 QIO_API int qio_migration_stream_get_be16(QIOMigrationStream *s, uint16_t *v,
