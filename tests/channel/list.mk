@@ -1,5 +1,8 @@
 channel_tests = \
+	tests/channel/test-buffer \
+	tests/channel/test-command \
 	tests/channel/test-contract \
 	tests/channel/test-fd \
+	tests/channel/test-null \
 	tests/channel/test-socket \
 	tests/channel/test-unix

@@ -1,2 +1,3 @@
 net_tests = \
-	tests/net/test-address
+	tests/net/test-address \
+	tests/net/test-spawn
