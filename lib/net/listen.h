@@ -20,12 +20,26 @@ struct qiop_listen_sockets {
     size_t n;
 };
 
-/* Success when at least one address works; else the first failure. An FD
- * address must be a listening (or bound) socket and is adopted. A stale unix
- * socket file is replaced, a live one is QIO_ERROR_IN_USE. May block in name
- * resolution. */
+/*
+ * Success when at least one address works; else the first failure.
+ *
+ * inet: all addresses get the same port: the first one's when the port is 0,
+ * the first one free on all of them when there is a range ("to"), and only
+ * when none is, the first that is free on some.
+ * unix: a stale socket file is replaced, a live one is QIO_ERROR_IN_USE, and
+ * so is a file that is no socket. An empty path is only for abstract names,
+ * where the kernel chooses one.
+ * fd: a listening socket, or one that is bound; adopted when this succeeds.
+ *
+ * May block in name resolution, and up to a second while another process
+ * replaces a stale socket file in the same directory.
+ */
 int qiop_listen(const QIOAddress *addr, int backlog,
                 struct qiop_listen_sockets *out, QIOError **errp);
+/* Removes the socket file if it is still this one, closes, frees the fields.
+ * The file goes first: while it is there, it is live. */
+void qiop_listen_socket_close(struct qiop_listen_socket *s);
+/* All of them, and the vector; not l itself. */
 void qiop_listen_sockets_free(struct qiop_listen_sockets *l);
 
 #endif

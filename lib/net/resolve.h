@@ -5,8 +5,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <qio/address.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
 
 struct qiop_sockaddr {
     struct sockaddr_storage sa;
@@ -21,10 +26,13 @@ struct qiop_sockaddrs {
 
 void qiop_sockaddrs_free(struct qiop_sockaddrs *l);
 
-/* Everything but FD addresses. passive: for binding. Blocks when the host is a
- * name. */
+/* Everything but FD addresses, each address once, in the order to try. passive:
+ * for binding. Blocks when the host is a name. */
 int qiop_resolve(const QIOAddress *addr, bool passive,
                  struct qiop_sockaddrs *out, QIOError **errp);
+
+/* Is there a name to look up, so that resolving may block? */
+bool qiop_resolve_blocks(const QIOAddress *addr);
 
 /* The same without blocking: a name is looked up by a short-lived thread,
  * everything else is there at once. */
