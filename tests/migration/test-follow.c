@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <qio/migration/follow.h>
+#include "../../lib/migration/json-scan.h"
 #include "qiotest.h"
 
 #define TEXT "{\"page_size\": 4096, \"devices\": [{\"name\": \"timer\"}]}"
@@ -303,6 +304,88 @@ START_TEST(test_large)
 }
 END_TEST
 
+/* The rule itself, with all of the stream at hand. */
+static bool is_whole(const uint8_t *data, size_t len)
+{
+    struct qiop_json_scan scan;
+
+    for (size_t i = 0; i + 6 <= len; i++) {
+        const uint8_t *p = data + i;
+        uint32_t n = (uint32_t)p[2] << 24 | p[3] << 16 | p[4] << 8 | p[5];
+
+        if (p[0] || p[1] != 6 || n != len - i - 6) {
+            continue;
+        }
+        qiop_json_scan_init(&scan);
+        if (qiop_json_scan_feed(&scan, p + 6, n) &&
+            qiop_json_scan_complete(&scan)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Streams made of scraps of descriptions, in pieces of any size: after each
+ * piece the follower says what the rule says. */
+START_TEST(test_scraps)
+{
+    static const struct {
+        const char *data;
+        size_t len;
+    } scraps[] = {
+        {"\0", 1},
+        {"\x06", 1},
+        {"\0\x06", 2},
+        {"\0\x06\0\0\0\x0e", 6},
+        {"\0\x06\0\0\0\x0f", 6},
+        {"\0\x06\0\0\0\x22", 6},
+        {"{\"devices\":[]}", 14},
+        {"{\"devices\":[]}\0", 15},
+        {"{\"devices\":[1 ", 14},
+        {"\0\x06\0\0\0\x0e{\"devices\":[]}", 20},
+        {"]}", 2},
+        {"{", 1},
+        {" ", 1},
+        {"\"", 1},
+        {"\xff\xff", 2},
+    };
+    struct tape *t = calloc(1, sizeof(*t));
+    int whole = 0;
+
+    srandom(_i);
+    for (int round = 0; round < 20000; round++) {
+        QIOMigrationFollow *f = new_follow();
+        size_t fed = 0;
+
+        t->len = 0;
+        add(t, "QEVM\0\0\0\x03", 8);
+        for (int n = random() % 8; n >= 0; n--) {
+            int k = random() % (int)(sizeof(scraps) / sizeof(*scraps));
+
+            add(t, scraps[k].data, scraps[k].len);
+        }
+        while (fed < t->len) {
+            size_t n = 1 + random() % (random() % 2 ? t->len : 4);
+
+            n = t->len - fed < n ? t->len - fed : n;
+            feed(f, t->data + fed, n);
+            fed += n;
+            if (fed >= 4) {
+                bool rule = is_whole(t->data, fed);
+
+                whole += rule;
+                ck_assert_int_eq(qio_migration_follow_state(f),
+                                 rule ? QIO_MIGRATION_FOLLOW_WHOLE
+                                      : QIO_MIGRATION_FOLLOW_PARTIAL);
+            }
+        }
+        qio_migration_follow_free(f);
+    }
+    ck_assert_int_gt(whole, 100);
+    free(t);
+}
+END_TEST
+
 static bool return_path(const struct tape *t, size_t portion)
 {
     QIOMigrationFollow *f = new_follow();
@@ -361,6 +444,7 @@ int main(void)
                         sizeof(not_descriptions) / sizeof(*not_descriptions));
     tcase_add_test(tc, test_lengths);
     tcase_add_test(tc, test_large);
+    tcase_add_loop_test(tc, test_scraps, 0, 4);
     tcase_add_test(tc, test_return_path);
     tcase_add_test(tc, test_shut);
     return qiotest_main(s);

@@ -109,7 +109,8 @@ QIO_API int qio_migration_stream_get_counted_string(QIOMigrationStream *s,
 QIO_API int qio_migration_stream_get_buffer(QIOMigrationStream *s, void *buf,
                                             size_t len, QIOError **errp)
     QIO_MUST_CHECK;
-/* Up to len bytes, at least one: >0, 0 at the end of the stream, -1. */
+/* Up to len bytes, at least one: >0, 0 at the end of the stream, -1. len 0 is
+ * QIO_ERROR_INVALID. */
 QIO_API ssize_t qio_migration_stream_get_some(QIOMigrationStream *s, void *buf,
                                               size_t len, QIOError **errp)
     QIO_MUST_CHECK;
@@ -120,7 +121,9 @@ QIO_API int qio_migration_stream_get_in_place(QIOMigrationStream *s,
                                               const void **data, size_t len,
                                               QIOError **errp) QIO_MUST_CHECK;
 /* Look at len bytes, offset bytes ahead, without taking them; offset + len up
- * to QIO_MIGRATION_STREAM_PEEK_MAX. *data is valid until the next call. */
+ * to QIO_MIGRATION_STREAM_PEEK_MAX. *data is valid until the next call. 0 when
+ * not even the next byte comes; an end between that and the last byte asked
+ * for is QIO_ERROR_EOF, which sticks like any error. */
 #define QIO_MIGRATION_STREAM_PEEK_MAX 32768
 QIO_API int qio_migration_stream_peek(QIOMigrationStream *s, const void **data,
                                       size_t len, size_t offset,
@@ -128,13 +131,15 @@ QIO_API int qio_migration_stream_peek(QIOMigrationStream *s, const void **data,
 QIO_API int qio_migration_stream_skip(QIOMigrationStream *s, uint64_t len,
                                       QIOError **errp) QIO_MUST_CHECK;
 /* The descriptor that came with the next byte, which is taken; the caller owns
- * it. QIO_ERROR_STREAM when none came. */
+ * it. QIO_ERROR_STREAM when none came. A byte taken otherwise leaves its
+ * descriptor to be closed with the stream. */
 QIO_API int qio_migration_stream_get_fd(QIOMigrationStream *s, int *fd,
                                         QIOError **errp) QIO_MUST_CHECK;
 
 /* ---- both ---- */
 
-/* Bytes put or got so far, as the channel saw them. Threads: any. */
+/* Bytes that the channel took or gave so far: without what still waits for a
+ * flush, with what was read ahead. Threads: any. */
 QIO_API uint64_t qio_migration_stream_transferred(const QIOMigrationStream *s);
 
 /* Break the stream off, from any thread: the stream's error is set before the
