@@ -93,25 +93,18 @@ static QIOError *explain_alert(struct qiop_tls_session *s, int code)
 /* A server's PSK handshake that does not decrypt. */
 static QIOError *explain_psk(struct qiop_tls_session *s, int code)
 {
-    const char *user = gnutls_psk_server_get_username(s->tls);
+    const char *user = s->psk_user ? s->psk_user : "";
     QIOError *err = NULL;
-    char name[64];
-    size_t i;
 
     if (s->psk_unknown) {
         qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
-                          "user '%s' is not in '%s/keys.psk'", s->psk_unknown,
+                          "user '%s' is not in '%s/keys.psk'", user,
                           s->creds->dir);
-        return err;
+    } else {
+        qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
+                          "the key of user '%s' in '%s/keys.psk' is not the "
+                          "peer's", user, s->creds->dir);
     }
-    for (i = 0; user && user[i] && i < sizeof(name) - 1; i++) {
-        name[i] = user[i];
-    }
-    name[i] = '\0';
-    qiop_text_clean(name);
-    qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
-                      "the key of user '%s' in '%s/keys.psk' is not the "
-                      "peer's", name, s->creds->dir);
     return err;
 }
 
@@ -160,6 +153,11 @@ QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert)
         return simple(QIO_ERROR_NOMEM, code, "out of memory");
     case GNUTLS_E_NO_CERTIFICATE_FOUND:
     case GNUTLS_E_CERTIFICATE_REQUIRED:
+        /* Also what GnuTLS makes of an alert in place of a certificate. */
+        if (gnutls_alert_get(s->tls) != GNUTLS_A_CLOSE_NOTIFY) {
+            *alert = QIOP_TLS_NO_ALERT;
+            return explain_alert(s, code);
+        }
         *alert = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3 ?
                      GNUTLS_A_CERTIFICATE_REQUIRED :
                      GNUTLS_A_HANDSHAKE_FAILURE;
@@ -174,8 +172,8 @@ QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert)
     case GNUTLS_E_NO_COMMON_KEY_SHARE:
     case GNUTLS_E_INSUFFICIENT_CREDENTIALS:
         return simple(QIO_ERROR_TLS, code,
-                      "no cipher suite in common: the peer has another kind "
-                      "of credentials, or another priority");
+                      "no TLS version or cipher suite in common: the peer has "
+                      "another kind of credentials, or another priority");
     case GNUTLS_E_DECRYPTION_FAILED:
         return simple(QIO_ERROR_TLS, code,
                       "a TLS record of the peer does not decrypt");

@@ -47,7 +47,8 @@ struct qiop_tls_session {
     /* Set by the verify callback, reported after it. */
     QIOError *verify_err;
     gnutls_alert_description_t verify_alert;
-    char *psk_unknown; /* the user whom a client named in vain */
+    char *psk_user;   /* whom a client says it is, for messages */
+    bool psk_unknown; /* ... and we do not know him */
 
     /* engine-gnutls.c */
     gnutls_packet_t packet;

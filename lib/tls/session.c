@@ -100,14 +100,13 @@ int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
     struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
     int ret = qiop_creds_psk_find(s->creds, user, key);
 
-    if (ret == 1) {
-        /* GnuTLS goes on with a random key, so that the peer cannot probe for
-         * names; we remember what happened. */
-        free(s->psk_unknown);
-        s->psk_unknown = strndup(user, 64);
-        if (s->psk_unknown) {
-            qiop_text_clean(s->psk_unknown);
-        }
+    /* With 1 GnuTLS goes on with a random key, so that the peer cannot probe
+     * for names; for our own message we remember what happened. */
+    s->psk_unknown = ret == 1;
+    free(s->psk_user);
+    s->psk_user = strndup(user, 64);
+    if (s->psk_user) {
+        qiop_text_clean(s->psk_user);
     }
     return ret;
 }
@@ -244,7 +243,7 @@ void qiop_tls_session_free(struct qiop_tls_session *s)
     qio_error_free(s->verify_err);
     qio_tls_creds_unref(s->creds);
     qio_authz_unref(s->authz);
-    free(s->psk_unknown);
+    free(s->psk_user);
     free(s->hostname);
     pthread_mutex_destroy(&s->lock);
     free(s);

@@ -1,4 +1,6 @@
 tls_tests = \
-	tests/tls/test-session
+	tests/tls/test-session \
+	tests/tls/test-verify
 
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
+tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
