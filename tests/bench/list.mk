@@ -1,2 +1,18 @@
 # Programs that measure; built and run by make bench.
-bench_programs =
+bench_programs = \
+	tests/bench/bench-plain \
+	tests/bench/bench-tls-recv \
+	tests/bench/bench-tls-send
+
+tests_bench_bench_plain_SOURCES = tests/bench/bench-plain.c \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_plain_LDADD = libqio.la
+tests_bench_bench_tls_recv_SOURCES = tests/bench/bench-tls-recv.c \
+	tests/bench/bench-tls.c tests/bench/bench-tls.h \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_tls_recv_LDADD = libqio.la $(GNUTLS_LIBS)
+tests_bench_bench_tls_send_SOURCES = tests/bench/bench-tls-send.c \
+	tests/bench/bench-tls.c tests/bench/bench-tls.h \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_tls_send_LDADD = libqio.la $(GNUTLS_LIBS)
+EXTRA_PROGRAMS = $(bench_programs)

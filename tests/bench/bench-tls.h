@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A throwaway certificate, and both kinds of TLS ends with the same settings:
+ * GnuTLS straight on the socket, and a TLS channel on a socket channel. */
+#ifndef QIO_BENCH_TLS_H
+#define QIO_BENCH_TLS_H
+
+#include <gnutls/gnutls.h>
+#include <qio/qio.h>
+
+/* TLS 1.3 with AES-256-GCM, what a QEMU with certificates negotiates. */
+#define BENCH_PRIORITY \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM"
+
+/* Makes a certificate in a temporary directory, removed at exit. */
+void bench_tls_setup(void);
+
+/* After the handshake. */
+gnutls_session_t bench_gnutls(int fd, int server);
+QIOChannel *bench_qio_tls(int fd, int server);
+
+#endif

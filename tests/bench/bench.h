@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the measuring programs share: two processes joined by a socket, their
+ * CPU time and system calls between two marks, and medians over runs that
+ * alternate between the things compared.
+ */
+#ifndef QIO_BENCH_H
+#define QIO_BENCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum bench_transport { BENCH_TCP, BENCH_UNIX };
+
+/* One end of a transfer, run in a process of its own on its end of a connected
+ * blocking stream socket. Calls bench_begin() when its handshake is over and
+ * bench_end() when its last byte is through. */
+typedef void bench_end_fn(int fd, const void *arg);
+
+struct bench_case {
+    enum bench_transport transport;
+    bench_end_fn *send;
+    const void *send_arg;
+    bench_end_fn *recv;
+    const void *recv_arg;
+};
+
+/* Between begin and end. */
+struct bench_result {
+    double seconds; /* sender's begin to receiver's end */
+    double send_cpu;
+    double recv_cpu;
+};
+
+void bench_begin(void);
+void bench_end(void);
+
+void bench_run(const struct bench_case *c, struct bench_result *r);
+/* System calls of the receiving (or sending) process between its marks. */
+uint64_t bench_count_syscalls(const struct bench_case *c, int of_receiver);
+
+/* Cases in turn, `runs` times each after one warm-up; medians into r[]. */
+void bench_compare(const struct bench_case *c, size_t n, int runs,
+                   struct bench_result *r);
+
+/* Give up with a message: these are programs, not library code. */
+void bench_fail(const char *what) __attribute__((noreturn));
+
+/* "--runs N" and "--mib N" of the command line, with defaults. */
+void bench_options(int argc, char **argv, int *runs, int *mib);
+
+/* A ratio and what it should be at least (or at most). */
+void bench_ratio(const char *name, double ratio, double bar, int at_least);
+
+#endif
