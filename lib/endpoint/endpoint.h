@@ -41,5 +41,8 @@ struct QIOEndpoint {
 QIOChannel *qiop_endpoint_open_base(const QIOEndpoint *ep, QIOEndpointMode mode,
                                     QIOError **errp);
 void qiop_endpoint_keep_fd(const QIOEndpoint *ep);
+/* A descriptor of somebody's choice may be anything: whether it is open, and
+ * for reading or writing if only that is asked for. */
+int qiop_endpoint_check_fd(int fd, QIOEndpointMode mode, QIOError **errp);
 
 #endif

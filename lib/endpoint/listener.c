@@ -79,11 +79,14 @@ static int bind_sockets(QIOListener *l, int backlog, QIOError **errp)
     if (l->ep->type == QIO_ENDPOINT_SOCKET) {
         return qiop_listen(l->ep->addr, backlog, &l->socks, errp);
     }
-    if (l->ep->type == QIO_ENDPOINT_FD &&
-        fd_listens(qio_address_fd(l->ep->addr))) {
+    if (l->ep->type != QIO_ENDPOINT_FD) {
+        return 0;
+    }
+    if (fd_listens(qio_address_fd(l->ep->addr))) {
         return listen_on_fd(l, backlog, errp);
     }
-    return 0;
+    return qiop_endpoint_check_fd(qio_address_fd(l->ep->addr),
+                                  QIO_ENDPOINT_READWRITE, errp);
 }
 
 static int prepare_polls(QIOListener *l, QIOError **errp)

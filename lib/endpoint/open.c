@@ -26,8 +26,7 @@ static int access_flags(QIOEndpointMode mode)
     return -1;
 }
 
-/* A descriptor of somebody's choice may be anything. */
-static int check_fd(int fd, QIOEndpointMode mode, QIOError **errp)
+int qiop_endpoint_check_fd(int fd, QIOEndpointMode mode, QIOError **errp)
 {
     int flags = fcntl(fd, F_GETFL);
 
@@ -74,7 +73,8 @@ static QIOChannel *open_fd(const QIOEndpoint *ep, QIOEndpointMode mode,
 {
     int fd = qio_address_fd(ep->addr);
 
-    return check_fd(fd, mode, errp) < 0 ? NULL : open_dup(fd, errp);
+    return qiop_endpoint_check_fd(fd, mode, errp) < 0 ? NULL
+                                                      : open_dup(fd, errp);
 }
 
 void qiop_endpoint_keep_fd(const QIOEndpoint *ep)
@@ -99,11 +99,11 @@ static QIOChannel *open_stdio(QIOEndpointMode mode, QIOError **errp)
     int in, out;
 
     if ((mode & QIO_ENDPOINT_READ) &&
-        check_fd(STDIN_FILENO, QIO_ENDPOINT_READ, errp) < 0) {
+        qiop_endpoint_check_fd(STDIN_FILENO, QIO_ENDPOINT_READ, errp) < 0) {
         return NULL;
     }
     if ((mode & QIO_ENDPOINT_WRITE) &&
-        check_fd(STDOUT_FILENO, QIO_ENDPOINT_WRITE, errp) < 0) {
+        qiop_endpoint_check_fd(STDOUT_FILENO, QIO_ENDPOINT_WRITE, errp) < 0) {
         return NULL;
     }
     if (mode == QIO_ENDPOINT_READ) {
