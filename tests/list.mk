@@ -8,6 +8,7 @@ qiotest_sources = \
 	tests/pairs.c tests/pairs.h \
 	tests/qiotest.c tests/qiotest.h \
 	tests/tlscert.c tests/tlscert.h \
+	tests/tlsdir.c tests/tlsdir.h \
 	tests/tlspair.c tests/tlspair.h \
 	tests/trickle.c tests/trickle.h
 

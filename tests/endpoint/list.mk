@@ -1,2 +1,3 @@
 endpoint_tests = \
+	tests/endpoint/test-objects \
 	tests/endpoint/test-uri
