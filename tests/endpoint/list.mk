@@ -1,3 +1,6 @@
 endpoint_tests = \
+	tests/endpoint/test-connect \
+	tests/endpoint/test-listener \
 	tests/endpoint/test-objects \
+	tests/endpoint/test-open \
 	tests/endpoint/test-uri
