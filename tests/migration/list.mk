@@ -1,4 +1,5 @@
 migration_tests = \
+	tests/migration/test-connect \
 	tests/migration/test-follow \
 	tests/migration/test-json-scan \
 	tests/migration/test-rate \
