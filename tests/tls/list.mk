@@ -1,4 +1,7 @@
 tls_tests = \
+	tests/tls/test-authz \
+	tests/tls/test-creds \
+	tests/tls/test-creds-x509 \
 	tests/tls/test-session \
 	tests/tls/test-verify
 
