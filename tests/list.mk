@@ -14,11 +14,13 @@ qiotest_sources = \
 
 # Run by make check: the rules of the house.
 script_tests = \
+	tests/examples \
 	tests/rules/banned \
 	tests/rules/calls \
 	tests/rules/docs \
 	tests/rules/headers \
 	tests/rules/includes \
+	tests/rules/lists \
 	tests/rules/marks
 
 test_scripts = \

@@ -47,7 +47,7 @@ static void add_name(char names[NAMES_SIZE], const char *name)
 
     if (len + strlen(name) + sizeof("', '...") >= NAMES_SIZE) {
         if (len && !strstr(names, "...")) {
-            strcat(names, ", ...");
+            snprintf(names + len, NAMES_SIZE - len, ", ...");
         }
         return;
     }
