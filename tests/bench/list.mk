@@ -15,4 +15,3 @@ tests_bench_bench_tls_send_SOURCES = tests/bench/bench-tls-send.c \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_tls_send_LDADD = libqio.la $(GNUTLS_LIBS)
-EXTRA_PROGRAMS = $(bench_programs)
