@@ -4,3 +4,7 @@ doc_files = \
 	doc/migration-stream.md \
 	doc/tutorial.md \
 	doc/write-a-channel.md
+
+dist_man1_MANS = \
+	doc/qio-migrate-recv.1 \
+	doc/qio-migrate-send.1

@@ -18,3 +18,34 @@ examples_tls_echo_server_LDADD = libqio.la
 example_scripts = \
 	examples/mkpki \
 	examples/quickstart
+
+bin_PROGRAMS = \
+	examples/qio-migrate-recv \
+	examples/qio-migrate-send
+tool_sources = \
+	examples/tool-back.c \
+	examples/tool-back.h \
+	examples/tool-main.c \
+	examples/tool-main.h \
+	examples/tool-options.c \
+	examples/tool-options.h \
+	examples/tool-relay.c \
+	examples/tool-relay.h \
+	examples/tool-report.c \
+	examples/tool-report.h \
+	examples/tool-side.c \
+	examples/tool-side.h \
+	examples/tool-sink.c \
+	examples/tool-sink.h \
+	examples/tool-stop.c \
+	examples/tool-stop.h
+examples_qio_migrate_recv_SOURCES = \
+	examples/qio-migrate-recv.c \
+	$(tool_sources)
+examples_qio_migrate_recv_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_qio_migrate_recv_LDADD = libqio-migration.la libqio.la
+examples_qio_migrate_send_SOURCES = \
+	examples/qio-migrate-send.c \
+	$(tool_sources)
+examples_qio_migrate_send_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_qio_migrate_send_LDADD = libqio-migration.la libqio.la

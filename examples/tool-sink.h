@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A file as the end of a transfer: it appears under its name when it is
+ * complete, and not at all otherwise.
+ */
+#ifndef TOOL_SINK_H
+#define TOOL_SINK_H
+
+#include <stdbool.h>
+#include <qio/qio.h>
+
+typedef struct ToolSink ToolSink;
+
+/* Whether a file of that name can be made at all; to be asked before anything
+ * is waited for. 0 or -1. */
+int tool_sink_check(const char *path, QIOError **errp) QIO_MUST_CHECK;
+
+/*
+ * Open the way to a file. A plain file is written under a temporary name in
+ * the same directory; with offset not 0 in place, from there on; what is there
+ * and not a plain file (a fifo, /dev/null) directly.
+ */
+ToolSink *tool_sink_open(const char *path, uint64_t offset, bool sync,
+                         QIOError **errp) QIO_MUST_CHECK;
+
+/* Where to write; borrowed. */
+QIOChannel *tool_sink_channel(const ToolSink *sink);
+
+/* All has been written: close it and give it its name. 0 or -1. */
+int tool_sink_commit(ToolSink *sink, QIOError **errp) QIO_MUST_CHECK;
+
+/* Remove what there is of an incomplete file, a committed one too. Called by
+ * any thread when the process is about to end. */
+void tool_sink_discard(ToolSink *sink);
+
+/* Discards what was not committed. NULL is allowed. */
+void tool_sink_free(ToolSink *sink);
+
+#endif
