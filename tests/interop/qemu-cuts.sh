@@ -3,4 +3,4 @@
 # QEMU at one end, and something goes wrong in the middle.
 . "$(dirname "$0")/common.sh"
 need_qemu
-"$qemu/cuts"
+"$qemu/cuts" --kind x509 --kind plain

@@ -4,4 +4,5 @@
 . "$(dirname "$0")/common.sh"
 need_qemu
 "$qemu/relay" --kind x509 --kind psk --kind plain --fill 96
-"$qemu/relay" --kind x509 --fill 64 --return-path
+"$qemu/relay" --kind x509 --fill 64 --return-path --dirty 8
+"$qemu/relay" --kind x509 --fill 64 --postcopy

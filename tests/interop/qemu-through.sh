@@ -3,5 +3,4 @@
 # A running guest goes from one QEMU through a file into another.
 . "$(dirname "$0")/common.sh"
 need_qemu
-"$qemu/through" --kind x509 --kind psk --kind plain --fill 96 --loop --tap
-"$qemu/through" --kind x509 --fill 64 --return-path
+"$qemu/through" --kind x509 --kind psk --kind plain --fill 128 --loop

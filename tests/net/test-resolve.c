@@ -290,13 +290,10 @@ static int count_threads(void)
     return n;
 }
 
-/* The threads that nobody waits for have files of their own open. A sanitizer
- * may have begun one that stays, so there is an end to it. */
+/* The threads that nobody waits for have files of their own open. */
 static void settle(int threads)
 {
-    int i;
-
-    for (i = 0; i < 400 && count_threads() > threads; i++) {
+    while (count_threads() > threads) {
         poll(NULL, 0, 5);
     }
 }
