@@ -145,8 +145,7 @@ static void use_after_close(struct run *r)
     qiotest_error(&r->err, QIO_ERROR_CLOSED);
     ck_assert_int_eq(qio_channel_io_seek(ioc, 0, SEEK_SET, NULL), -1);
     ck_assert_int_eq(qio_channel_wait(ioc, QIO_EVENT_IN, 0, NULL), -1);
-    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_BOTH,
-                                          NULL),
+    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_BOTH, NULL),
                      0);
     ck_assert_int_eq(qio_channel_open_sync(ioc, 0, &r->err), -1);
     qio_error_free(r->err);
@@ -167,13 +166,13 @@ static void use_after_shutdown(struct run *r)
     ck_assert_int_eq(qio_channel_write_all(r->pair[0], &c, 1, &r->err), -1);
     qiotest_error(&r->err, QIO_ERROR_SHUTDOWN);
     /* Twice is harmless. */
-    ck_assert_int_eq(qio_channel_shutdown(r->pair[0],
-                                          QIO_CHANNEL_SHUTDOWN_WRITE, &r->err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(r->pair[0], QIO_CHANNEL_SHUTDOWN_WRITE, &r->err),
+        0);
     qio_channel_shutdown(r->pair[1], QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
-    ck_assert_int_eq(qio_channel_shutdown(r->pair[1],
-                                          QIO_CHANNEL_SHUTDOWN_BOTH, &r->err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(r->pair[1], QIO_CHANNEL_SHUTDOWN_BOTH, &r->err),
+        0);
     qiotest_ok(&r->err);
     close_end(r, 0);
     close_end(r, 1);

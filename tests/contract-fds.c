@@ -16,8 +16,8 @@
 static void send_fds(struct run *r, const char *text, const int *fds, size_t n)
 {
     struct iovec iov = {(char *)text, strlen(text)};
-    int rc = qio_channel_writev_full_all(r->pair[0], &iov, 1, fds, n, 0,
-                                         &r->err);
+    int rc =
+        qio_channel_writev_full_all(r->pair[0], &iov, 1, fds, n, 0, &r->err);
 
     qiotest_ok(&r->err);
     ck_assert_int_eq(rc, 0);
@@ -127,9 +127,9 @@ static void as_many_as_possible(struct run *r)
     for (i = 0; i <= MAX; i++) {
         many[i] = p[i % 2];
     }
-    ck_assert_int_eq(qio_channel_writev_full(r->pair[0], &iov, 1, many,
-                                             MAX + 1, 0, &r->err),
-                     -1);
+    ck_assert_int_eq(
+        qio_channel_writev_full(r->pair[0], &iov, 1, many, MAX + 1, 0, &r->err),
+        -1);
     qiotest_error(&r->err, QIO_ERROR_INVALID);
     send_fds(r, HELLO, many, MAX);
     ck_assert_int_eq(receive_fds(r, buf, sizeof(buf), &fds, &n), iov.iov_len);
@@ -211,8 +211,8 @@ static void no_descriptors(struct run *r)
     size_t n;
 
     for (int i = 0; i < 2; i++) {
-        ck_assert(!qio_channel_has_feature(r->pair[i],
-                                           QIO_CHANNEL_FEATURE_FD_PASS));
+        ck_assert(
+            !qio_channel_has_feature(r->pair[i], QIO_CHANNEL_FEATURE_FD_PASS));
     }
     ck_assert_int_eq(
         qio_channel_writev_full(r->pair[0], &iov, 1, &fd, 1, 0, &r->err), -1);
@@ -243,10 +243,10 @@ static void no_position(struct run *r)
     char c = 0;
 
     for (int i = 0; i < 2; i++) {
-        ck_assert(!qio_channel_has_feature(r->pair[i],
-                                           QIO_CHANNEL_FEATURE_SEEKABLE));
-        ck_assert_int_eq(
-            qio_channel_io_seek(r->pair[i], 0, SEEK_SET, &r->err), -1);
+        ck_assert(
+            !qio_channel_has_feature(r->pair[i], QIO_CHANNEL_FEATURE_SEEKABLE));
+        ck_assert_int_eq(qio_channel_io_seek(r->pair[i], 0, SEEK_SET, &r->err),
+                         -1);
         qiotest_error(&r->err, QIO_ERROR_UNSUPPORTED);
     }
     ck_assert_int_eq(qio_channel_pread(r->pair[1], &c, 1, 0, &r->err), -1);

@@ -153,8 +153,8 @@ static ssize_t move_once(struct mover *m, uint8_t *buf, size_t len)
         n = qio_channel_write(m->ioc, buf, len, &m->err);
     } else {
         n = qio_channel_read(m->ioc, buf, len, &m->err);
-        if (n > 0 && pattern_differs(buf, (size_t)n, m->done, m->seed) !=
-                         (size_t)n) {
+        if (n > 0 &&
+            pattern_differs(buf, (size_t)n, m->done, m->seed) != (size_t)n) {
             qio_error_set(&m->err, QIO_ERROR_STREAM, 0,
                           "wrong bytes after %llu",
                           (unsigned long long)m->done);

@@ -15,6 +15,9 @@
 #define CONTRACT_PEEK 0x8
 /* An end without goodbye is QIO_ERROR_TLS_TRUNCATED. */
 #define CONTRACT_ABRUPT_IS_TRUNCATION 0x10
+/* The transport does not tell a writer soon that the peer has closed (MPTCP
+ * keeps the connection for a minute). */
+#define CONTRACT_GONE_IS_NOT_SEEN 0x20
 
 struct qio_contract {
     const char *name;

@@ -12,6 +12,10 @@
 #include <qio/channel-unix.h>
 #include "base/fd.h"
 
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
 int pair_unix(void *opaque, QIOChannel *pair[2], QIOError **errp)
 {
     (void)opaque;
@@ -37,7 +41,7 @@ static int wrap(const int fds[2], QIOChannel *pair[2],
     return 0;
 }
 
-int pair_of_sockets(int family, int fds[2])
+int pair_of_sockets(int family, int protocol, int fds[2])
 {
     union {
         struct sockaddr sa;
@@ -45,9 +49,9 @@ int pair_of_sockets(int family, int fds[2])
         struct sockaddr_in6 in6;
     } addr;
     socklen_t len = sizeof(addr);
-    int l = qiop_fd_socket(family, SOCK_STREAM, 0, false, NULL);
+    int l = qiop_fd_socket(family, SOCK_STREAM, protocol, false, NULL);
 
-    fds[0] = qiop_fd_socket(family, SOCK_STREAM, 0, false, NULL);
+    fds[0] = qiop_fd_socket(family, SOCK_STREAM, protocol, false, NULL);
     fds[1] = -1;
     memset(&addr, 0, sizeof(addr));
     if (family == AF_INET6) {
@@ -70,11 +74,12 @@ int pair_of_sockets(int family, int fds[2])
     return 0;
 }
 
-static int wrap_sockets(int family, QIOChannel *pair[2], QIOError **errp)
+static int wrap_sockets(int family, int protocol, QIOChannel *pair[2],
+                        QIOError **errp)
 {
     int fds[2];
 
-    if (pair_of_sockets(family, fds) < 0) {
+    if (pair_of_sockets(family, protocol, fds) < 0) {
         qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "no loopback sockets");
         return -1;
     }
@@ -84,13 +89,19 @@ static int wrap_sockets(int family, QIOChannel *pair[2], QIOError **errp)
 int pair_tcp(void *opaque, QIOChannel *pair[2], QIOError **errp)
 {
     (void)opaque;
-    return wrap_sockets(AF_INET, pair, errp);
+    return wrap_sockets(AF_INET, 0, pair, errp);
 }
 
 int pair_tcp6(void *opaque, QIOChannel *pair[2], QIOError **errp)
 {
     (void)opaque;
-    return wrap_sockets(AF_INET6, pair, errp);
+    return wrap_sockets(AF_INET6, 0, pair, errp);
+}
+
+int pair_mptcp(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    (void)opaque;
+    return wrap_sockets(AF_INET, IPPROTO_MPTCP, pair, errp);
 }
 
 int pair_pipes(void *opaque, QIOChannel *pair[2], QIOError **errp)

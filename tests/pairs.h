@@ -11,6 +11,7 @@
 int pair_unix(void *opaque, QIOChannel *pair[2], QIOError **errp);
 int pair_tcp(void *opaque, QIOChannel *pair[2], QIOError **errp);
 int pair_tcp6(void *opaque, QIOChannel *pair[2], QIOError **errp);
+int pair_mptcp(void *opaque, QIOChannel *pair[2], QIOError **errp);
 /* Two pipes, one for each direction. */
 int pair_pipes(void *opaque, QIOChannel *pair[2], QIOError **errp);
 /* One pipe, from pair[0] to pair[1]. */
@@ -18,8 +19,8 @@ int pair_pipe(void *opaque, QIOChannel *pair[2], QIOError **errp);
 /* A unix pair under trickle layers; opaque is the struct trickle_script. */
 int pair_trickle(void *opaque, QIOChannel *pair[2], QIOError **errp);
 
-/* Connected stream sockets of AF_INET or AF_INET6 on the loopback address; -1
- * when this machine has none. */
-int pair_of_sockets(int family, int fds[2]);
+/* Connected stream sockets of AF_INET or AF_INET6 on the loopback address,
+ * protocol as for socket(2); -1 when this machine has none. */
+int pair_of_sockets(int family, int protocol, int fds[2]);
 
 #endif

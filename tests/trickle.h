@@ -11,13 +11,13 @@
 struct trickle_script {
     size_t max_read; /* most bytes per call, 0: no limit */
     size_t max_write;
-    bool stutter;         /* every other call says BLOCK ... */
-    unsigned pause_us;    /* ... and this long nothing is ready */
-    size_t stall_after;   /* after so many bytes nothing moves ... */
-    unsigned stall_us;    /* ... for this long; once, 0: never */
-    size_t cut_read;      /* after so many bytes read it ends; 0: never */
-    size_t cut_write;     /* after so many written, writing fails */
-    bool cut_is_eof;      /* a cut read is end of stream, else a failure */
+    bool stutter;       /* every other call says BLOCK ... */
+    unsigned pause_us;  /* ... and this long nothing is ready */
+    size_t stall_after; /* after so many bytes nothing moves ... */
+    unsigned stall_us;  /* ... for this long; once, 0: never */
+    size_t cut_read;    /* after so many bytes read it ends; 0: never */
+    size_t cut_write;   /* after so many written, writing fails */
+    bool cut_is_eof;    /* a cut read is end of stream, else a failure */
 };
 
 /* An open layer over base (own reference); the script is copied. */

@@ -170,8 +170,8 @@ ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
 }
 
 ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
-                         size_t niov, bool passing, const int *fds,
-                         size_t nfds, QIOError **errp)
+                         size_t niov, bool passing, const int *fds, size_t nfds,
+                         QIOError **errp)
 {
     int fd = atomic_load(&s->fd);
     int cause = 0;

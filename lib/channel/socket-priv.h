@@ -47,8 +47,8 @@ ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
                          size_t niov, bool passing, int **fds, size_t *nfds,
                          int flags, QIOError **errp);
 ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
-                         size_t niov, bool passing, const int *fds,
-                         size_t nfds, QIOError **errp);
+                         size_t niov, bool passing, const int *fds, size_t nfds,
+                         QIOError **errp);
 
 /* Slots. */
 int qiop_socket_advance(QIOChannel *ioc, QIOError **errp);

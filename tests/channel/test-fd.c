@@ -140,9 +140,9 @@ START_TEST(file_is_ready)
 {
     QIOChannel *ioc = open_path(scratch("f"), O_CREAT | O_RDWR, 0600);
 
-    ck_assert_int_eq(qio_channel_wait(ioc, QIO_EVENT_IN | QIO_EVENT_OUT, 0,
-                                      &err),
-                     QIO_EVENT_IN | QIO_EVENT_OUT);
+    ck_assert_int_eq(
+        qio_channel_wait(ioc, QIO_EVENT_IN | QIO_EVENT_OUT, 0, &err),
+        QIO_EVENT_IN | QIO_EVENT_OUT);
     qiotest_ok(&err);
     ck_assert(!is_nonblock(qio_channel_fd_get_read_fd(ioc)));
     qio_channel_unref(ioc);
@@ -173,9 +173,8 @@ START_TEST(file_shutdown)
 {
     QIOChannel *ioc = open_path(scratch("f"), O_CREAT | O_WRONLY, 0600);
 
-    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err), 0);
     ck_assert_int_eq(qio_channel_write(ioc, "x", 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_SHUTDOWN);
     ck_assert_int_eq(qio_channel_close(ioc, &err), 0);
@@ -335,9 +334,8 @@ START_TEST(nonblock_of_one_open_file)
     QIOChannel *ioc = open_pair(slave, other);
 
     ck_assert(is_nonblock(keep));
-    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err), 0);
     ck_assert(is_nonblock(keep));
     ck_assert_int_eq(qio_channel_close(ioc, &err), 0);
     ck_assert(!is_nonblock(keep));
@@ -402,9 +400,8 @@ START_TEST(shared_number_cannot_shut_writing)
     QIOChannel *ioc = open_pair(slave, slave);
 
     ck_assert(!qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_SHUTDOWN));
-    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err),
-                     -1);
+    ck_assert_int_eq(
+        qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err), -1);
     qiotest_error(&err, QIO_ERROR_UNSUPPORTED);
     ck_assert_int_eq(qio_channel_write(ioc, "x", 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_SHUTDOWN);
@@ -425,9 +422,8 @@ START_TEST(socket_under_two_numbers)
     other = qiop_fd_dup(s[0], &err);
     ioc = open_pair(s[0], other);
     ck_assert_int_eq(qio_channel_write_all(ioc, "x", 1, &err), 0);
-    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err), 0);
     ck_assert_int_eq(read(s[1], &c, 1), 1);
     ck_assert_int_eq(read(s[1], &c, 1), 0);
     ck_assert_int_eq(write(s[1], "y", 1), 1);

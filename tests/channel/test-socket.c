@@ -246,9 +246,8 @@ START_TEST(shutdown_while_connecting)
 
     ck_assert_int_eq(pthread_create(&thread, NULL, open_it, &o), 0);
     nanosleep(&ts, NULL);
-    ck_assert_int_eq(qio_channel_shutdown(o.ioc, QIO_CHANNEL_SHUTDOWN_BOTH,
-                                          &err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(o.ioc, QIO_CHANNEL_SHUTDOWN_BOTH, &err), 0);
     pthread_join(thread, NULL);
     ck_assert_int_eq(o.rc, -1);
     qiotest_error(&o.err, QIO_ERROR_SHUTDOWN);
@@ -320,13 +319,12 @@ START_TEST(addresses_and_names)
     qiotest_ok(&err);
     ck_assert_str_eq(qio_address_port(got), text);
     qio_address_free(got);
-    ck_assert_int_eq(qio_channel_query(client, QIO_CHANNEL_QUERY_PEER_NAME,
-                                       &name, &err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_query(client, QIO_CHANNEL_QUERY_PEER_NAME, &name, &err), 0);
     ck_assert_str_eq(name, "localhost");
-    ck_assert_int_eq(qio_channel_query(server, QIO_CHANNEL_QUERY_PEER_NAME,
-                                       &name, &err),
-                     -1);
+    ck_assert_int_eq(
+        qio_channel_query(server, QIO_CHANNEL_QUERY_PEER_NAME, &name, &err),
+        -1);
     qiotest_error(&err, QIO_ERROR_UNSUPPORTED);
     qio_channel_unref(client);
     qio_channel_unref(server);
@@ -340,9 +338,9 @@ static int tcp_option(QIOChannel *ioc, int level, int option)
     int value = -1;
     socklen_t len = sizeof(value);
 
-    ck_assert_int_eq(getsockopt(qio_channel_socket_get_fd(ioc), level, option,
-                                &value, &len),
-                     0);
+    ck_assert_int_eq(
+        getsockopt(qio_channel_socket_get_fd(ioc), level, option, &value, &len),
+        0);
     return value;
 }
 
@@ -362,8 +360,7 @@ START_TEST(options)
     ck_assert_int_eq(qio_channel_socket_set_send_buffer(pair[0], 20000, &err),
                      0);
     ck_assert_int_ge(tcp_option(pair[0], SOL_SOCKET, SO_SNDBUF), 20000);
-    ck_assert_int_eq(qio_channel_socket_set_send_buffer(pair[0], -1, &err),
-                     -1);
+    ck_assert_int_eq(qio_channel_socket_set_send_buffer(pair[0], -1, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
     ck_assert(!qio_channel_socket_is_mptcp(pair[0]));
     ck_assert_int_eq(pair_unix(NULL, other, &err), 0);
@@ -403,7 +400,7 @@ START_TEST(adopting)
     qiotest_error(&err, QIO_ERROR_INVALID);
     qiop_fd_close_many(fds, 2);
     /* By address, and the mode stays as it was. */
-    ck_assert_int_eq(pair_of_sockets(AF_INET, fds), 0);
+    ck_assert_int_eq(pair_of_sockets(AF_INET, 0, fds), 0);
     addr = qio_address_new_fd(fds[0], &err);
     a = qio_channel_socket_new(addr, &err);
     qiotest_ok(&err);
@@ -517,9 +514,8 @@ START_TEST(shutdown_after_reset)
     ck_assert_int_eq(pair_tcp(NULL, pair, &err), 0);
     reset(pair[1]);
     ck_assert_int_ne(qio_channel_wait(pair[0], QIO_EVENT_IN, 5000, &err), 0);
-    ck_assert_int_eq(qio_channel_shutdown(pair[0], QIO_CHANNEL_SHUTDOWN_BOTH,
-                                          &err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(pair[0], QIO_CHANNEL_SHUTDOWN_BOTH, &err), 0);
     qiotest_ok(&err);
     qio_channel_unref(pair[0]);
 }
@@ -539,9 +535,8 @@ static void talk_mptcp(int listener, int port, bool expected)
     server = accept_one(listener);
     ck_assert_int_eq(qio_channel_socket_is_mptcp(client), expected);
     expect_talk(client, server);
-    ck_assert_int_eq(qio_channel_shutdown(client, QIO_CHANNEL_SHUTDOWN_BOTH,
-                                          &err),
-                     0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(client, QIO_CHANNEL_SHUTDOWN_BOTH, &err), 0);
     qio_channel_unref(client);
     qio_channel_unref(server);
     qio_address_free(addr);
@@ -609,7 +604,7 @@ int main(void)
     TCase *tc = qiotest_case(s, "connecting");
     int fds[2];
 
-    have_ipv6 = pair_of_sockets(AF_INET6, fds) == 0;
+    have_ipv6 = pair_of_sockets(AF_INET6, 0, fds) == 0;
     if (have_ipv6) {
         qiop_fd_close_many(fds, 2);
     } else {

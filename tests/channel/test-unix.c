@@ -35,8 +35,8 @@ static int listen_at(const char *path)
     strncpy(sa.sun_path, path, sizeof(sa.sun_path) - 1);
     if (path[0] == '@') {
         sa.sun_path[0] = '\0';
-        len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-                          strlen(path));
+        len =
+            (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
     }
     ck_assert_int_eq(bind(fd, (struct sockaddr *)&sa, len), 0);
     ck_assert_int_eq(listen(fd, 4), 0);
@@ -153,8 +153,8 @@ START_TEST(peer_credentials)
     gid_t gid = 0;
 
     ck_assert_int_eq(qio_channel_unix_pair(pair, &err), 0);
-    ck_assert_int_eq(
-        qio_channel_get_peer_cred(pair[0], &pid, &uid, &gid, &err), 0);
+    ck_assert_int_eq(qio_channel_get_peer_cred(pair[0], &pid, &uid, &gid, &err),
+                     0);
     qiotest_ok(&err);
     ck_assert_int_eq(pid, getpid());
     ck_assert_uint_eq(uid, geteuid());
@@ -164,8 +164,8 @@ START_TEST(peer_credentials)
     qio_channel_unref(pair[0]);
     qio_channel_unref(pair[1]);
     ck_assert_int_eq(pair_tcp(NULL, pair, &err), 0);
-    ck_assert_int_eq(
-        qio_channel_get_peer_cred(pair[0], &pid, &uid, &gid, &err), -1);
+    ck_assert_int_eq(qio_channel_get_peer_cred(pair[0], &pid, &uid, &gid, &err),
+                     -1);
     qiotest_error(&err, QIO_ERROR_UNSUPPORTED);
     qio_channel_unref(pair[0]);
     qio_channel_unref(pair[1]);
@@ -180,7 +180,7 @@ START_TEST(wrong_kinds)
     ck_assert_ptr_null(qio_channel_unix_new(addr, &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
     qio_address_free(addr);
-    ck_assert_int_eq(pair_of_sockets(AF_INET, fds), 0);
+    ck_assert_int_eq(pair_of_sockets(AF_INET, 0, fds), 0);
     ck_assert_ptr_null(qio_channel_unix_new_fd(fds[0], &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
     qiop_fd_close_many(fds, 2);
