@@ -66,6 +66,8 @@ void expect_text(struct run *r, QIOChannel *ioc, const char *text);
 void expect_silence(struct run *r, QIOChannel *ioc);
 /* The end of the stream, twice. */
 void expect_end(struct run *r, QIOChannel *ioc);
+/* Close an end so that the peer sees the end of the stream. */
+void close_end(struct run *r, int end);
 void drop(struct run *r, int end);
 void sleep_ms(unsigned ms);
 

@@ -121,7 +121,7 @@ static void events(struct run *r)
     ck_assert_int_eq(ev, QIO_EVENT_IN);
     expect_text(r, r->pair[1], "x");
     expect_silence(r, r->pair[1]);
-    ck_assert_int_eq(qio_channel_close(r->pair[0], &r->err), 0);
+    close_end(r, 0);
     ev = qio_channel_wait(r->pair[1], QIO_EVENT_IN, 5000, &r->err);
     qiotest_ok(&r->err);
     ck_assert(ev & (QIO_EVENT_IN | QIO_EVENT_HUP));

@@ -320,6 +320,22 @@ void expect_end(struct run *r, QIOChannel *ioc)
     }
 }
 
+void close_end(struct run *r, int end)
+{
+    QIOChannel *ioc = r->pair[end];
+    int rc;
+
+    if (r->c->traits & CONTRACT_CLOSE_IS_ABRUPT) {
+        qio_channel_set_blocking(ioc, true);
+        qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &r->err);
+        qiotest_ok(&r->err);
+        ck_assert_int_eq(qio_channel_flush(ioc, &r->err), 0);
+    }
+    rc = qio_channel_close(ioc, &r->err);
+    qiotest_ok(&r->err);
+    ck_assert_int_eq(rc, 0);
+}
+
 void drop(struct run *r, int end)
 {
     qio_channel_unref(r->pair[end]);

@@ -18,6 +18,12 @@
 /* The transport does not tell a writer soon that the peer has closed (MPTCP
  * keeps the connection for a minute). */
 #define CONTRACT_GONE_IS_NOT_SEEN 0x20
+/* What lies below may say BLOCK to a goodbye, so that closing without shutting
+ * down and flushing first is a cut. */
+#define CONTRACT_CLOSE_IS_ABRUPT 0x40
+/* A layer below reports a cut itself; taking it as the end above is too late.
+ */
+#define CONTRACT_CUT_SEEN_BELOW 0x80
 
 struct qio_contract {
     const char *name;
