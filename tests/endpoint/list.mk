@@ -1,6 +1,7 @@
 endpoint_tests = \
 	tests/endpoint/test-connect \
 	tests/endpoint/test-listener \
+	tests/endpoint/test-nomem \
 	tests/endpoint/test-objects \
 	tests/endpoint/test-open \
 	tests/endpoint/test-uri
