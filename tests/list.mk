@@ -12,6 +12,8 @@ qiotest_sources = \
 	tests/tlspair.c tests/tlspair.h \
 	tests/trickle.c tests/trickle.h
 
+failmalloc_sources = tests/failmalloc.c tests/failmalloc.h
+
 # Run by make check: the rules of the house.
 script_tests = \
 	tests/examples \

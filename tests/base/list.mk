@@ -3,5 +3,8 @@ base_tests = \
 	tests/base/test-error \
 	tests/base/test-fd \
 	tests/base/test-iov \
+	tests/base/test-oom \
 	tests/base/test-optstr \
 	tests/base/test-queue
+
+tests_base_test_oom_LDADD = tests/libfailmalloc.la $(LDADD)

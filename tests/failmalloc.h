@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Allocations that fail on demand, inside one test program: linked with
+ * tests/libfailmalloc.la its malloc(), calloc() and realloc(), also those made
+ * by the C library and by GnuTLS, go through here. In the folder's list.mk:
+ *
+ *     tests_base_test_oom_LDADD = tests/libfailmalloc.la $(LDADD)
+ *
+ * A sanitizer owns malloc() itself: then nothing can be made to fail, and
+ * failmalloc_main() skips the program with the reason.
+ */
+#ifndef QIOTEST_FAILMALLOC_H
+#define QIOTEST_FAILMALLOC_H
+
+#include <check.h>
+#include <stdbool.h>
+#include <qio/error.h>
+
+enum {
+    /* Count and fail in every thread, not only in the calling one. */
+    FAILMALLOC_PROCESS = 1 << 0,
+    /* Not only the n-th fails, but all from there on. */
+    FAILMALLOC_PERSIST = 1 << 1,
+    /* failmalloc_each(): memory allocated during a run must be free again.
+     * For code without caches of its own. */
+    FAILMALLOC_NO_LEAK = 1 << 2,
+};
+
+/* NULL, or why it cannot work in this build. */
+const char *failmalloc_unavailable(void);
+
+/* The n-th allocation from now on fails, 1 is the next. */
+void failmalloc_arm(long n, unsigned flags);
+/* Back to normal. Returns whether one failed. */
+bool failmalloc_disarm(void);
+
+/* What is allocated and not freed, in the whole process. */
+long failmalloc_live(void);
+
+/*
+ * A scenario: do something and undo it, free all results. True for success;
+ * false with *errp set. It runs with failing memory, so no Check assertions in
+ * it: return false without an error for "wrong", which fails the test.
+ */
+typedef bool failmalloc_scenario(void *opaque, QIOError **errp);
+
+/*
+ * Run it with allocation 1, 2, 3 ... failing, until nothing failed any more.
+ * Each run must succeed or give an error, leave no descriptor open, and the
+ * last one must succeed. Returns how many allocations were made to fail.
+ */
+long failmalloc_each(failmalloc_scenario *scenario, void *opaque,
+                     unsigned flags);
+
+/* qiotest_main(), or the exit status of a skipped test. */
+int failmalloc_main(Suite *s);
+
+#endif
