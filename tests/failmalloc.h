@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Allocations that fail on demand, inside one test program: linked with
- * tests/libfailmalloc.la its malloc(), calloc() and realloc(), also those made
+ * $(FAILMALLOC), its malloc(), calloc() and realloc(), also those made
  * by the C library and by GnuTLS, go through here. In the folder's list.mk:
  *
- *     tests_base_test_oom_LDADD = tests/libfailmalloc.la $(LDADD)
+ *     tests_base_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
  *
  * A sanitizer owns malloc() itself: then nothing can be made to fail, and
  * failmalloc_main() skips the program with the reason.

@@ -7,4 +7,4 @@ base_tests = \
 	tests/base/test-optstr \
 	tests/base/test-queue
 
-tests_base_test_oom_LDADD = tests/libfailmalloc.la $(LDADD)
+tests_base_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
