@@ -23,7 +23,8 @@ script_tests = \
 	tests/rules/headers \
 	tests/rules/includes \
 	tests/rules/lists \
-	tests/rules/marks
+	tests/rules/marks \
+	tests/rules/symbols
 
 test_scripts = \
 	tests/run \
