@@ -6,7 +6,9 @@
  * Closing the channel closes the pipes and neither waits nor kills. Ending is
  * explicit: qio_channel_command_wait(), qio_channel_command_terminate(). A
  * child that nobody waited for is reaped when the channel is freed if it has
- * ended by then; else it is handed to a detached reaper.
+ * ended by then; else a detached thread of the library waits for it, so that
+ * it leaves no zombie (without memory for the thread it stays one until this
+ * process ends). Programs that mind that thread wait or terminate first.
  */
 #ifndef QIO_CHANNEL_COMMAND_H
 #define QIO_CHANNEL_COMMAND_H

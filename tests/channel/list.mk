@@ -5,5 +5,8 @@ channel_tests = \
 	tests/channel/test-contract-tls \
 	tests/channel/test-fd \
 	tests/channel/test-null \
+	tests/channel/test-oom \
 	tests/channel/test-socket \
 	tests/channel/test-unix
+
+tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
