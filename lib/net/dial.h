@@ -13,11 +13,13 @@
 
 struct qiop_dial;
 
-/* addr is copied. */
+/* addr is copied. A name is looked up in a thread of its own. A unix listener
+ * with a full queue is asked again until it has room. */
 struct qiop_dial *qiop_dial_new(const QIOAddress *addr, QIOError **errp);
 /* One step. 0: *fd is a connected non-blocking socket with the address'
- * options set, owned by the caller; -1: QIO_ERROR_RESOLVE, QIO_ERROR_CONNECT
- * (with the first address' errno, naming them all), ...; or
+ * options set, owned by the caller; -1: QIO_ERROR_RESOLVE; QIO_ERROR_CONNECT,
+ * naming every address with its reason and having the last one's errno;
+ * QIO_ERROR_SYSTEM when this machine is short of descriptors or memory; or
  * QIO_CHANNEL_ERR_BLOCK. */
 int qiop_dial_step(struct qiop_dial *d, int *fd, QIOError **errp);
 /* What step() waits for: up to max entries, how many were stored; *deadline

@@ -177,20 +177,23 @@ static char *absolute(const char *path, QIOError **errp)
 {
     char *cwd = NULL, *out = NULL;
 
+    if (*path != '/') {
+        cwd = getcwd(NULL, 0);
+        if (!cwd && errno != ENOMEM) {
+            qio_error_set(errp, QIO_ERROR_SYSTEM, errno,
+                          "cannot tell the whole path of '%s'", path);
+            return NULL;
+        }
+    }
     if (*path == '/') {
         out = strdup(path);
-    } else {
-        cwd = getcwd(NULL, 0);
-        if (!cwd || asprintf(&out, "%s/%s", cwd, path) < 0) {
-            out = NULL;
-        }
-        free(cwd);
+    } else if (cwd && asprintf(&out, "%s/%s", cwd, path) < 0) {
+        out = NULL;
     }
     if (!out) {
-        qio_error_set(errp,
-                      errno == ENOMEM ? QIO_ERROR_NOMEM : QIO_ERROR_SYSTEM,
-                      errno, "cannot tell the whole path of '%s'", path);
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
     }
+    free(cwd);
     return out;
 }
 
