@@ -9,9 +9,11 @@
  * listening yet counts as live.
  *
  * Two processes that find the same stale file must not remove one after the
- * other, or the second would remove what the first has bound meanwhile. So
- * "ask, then remove" holds a lock on the directory, which leaves nothing
- * behind. Binding needs none: it never replaces a file.
+ * other, or the second would remove what the first has bound meanwhile. And
+ * while the kernel binds there is a moment when the file has no socket yet. So
+ * all of it, binding too, is done with the directory locked, which leaves
+ * nothing behind. Programs that know nothing of the lock only have that
+ * moment, and asking twice, a little apart, covers it.
  */
 #include <config.h>
 #include "net/listen-unix.h"
@@ -32,6 +34,8 @@
 
 #define LOCK_WAIT_MS 1000
 #define LOCK_POLL_MS 10
+/* Longer than binding takes. */
+#define BINDING_MS 20
 /* How often others may come between removing and binding. */
 #define TRIES 8
 
@@ -100,16 +104,17 @@ static int lock_directory(const char *path, QIOError **errp)
     }
     fd = qiop_fd_open(dir, O_RDONLY | O_DIRECTORY, 0, errp);
     if (fd < 0) {
-        qio_error_prefix(errp, "cannot replace the stale socket '%s': ", path);
         return -1;
     }
     while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
         if (errno != EWOULDBLOCK && errno != EINTR) {
-            system_error(path, errno, "cannot lock its directory", errp);
+            qio_error_set(errp, QIO_ERROR_SYSTEM, errno,
+                          "cannot lock its directory");
             goto fail;
         }
         if (qiop_deadline_passed(deadline)) {
-            in_use(path, "somebody else keeps its directory locked", errp);
+            qio_error_set(errp, QIO_ERROR_IN_USE, 0,
+                          "somebody else keeps its directory locked");
             goto fail;
         }
         poll(NULL, 0, LOCK_POLL_MS);
@@ -121,49 +126,66 @@ fail:
     return -1;
 }
 
-/* 0: there is no file any more. */
+/* 0: the file that was in the way is gone. With the directory locked. */
 static int remove_stale(const struct qiop_sockaddr *sa, QIOError **errp)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&sa->sa;
-    int lock = lock_directory(un->sun_path, errp);
-    int ret;
+    int ret = probe(sa, errp);
 
-    if (lock < 0) {
+    if (ret == 0) {
+        poll(NULL, 0, BINDING_MS);
+        ret = probe(sa, errp);
+    }
+    if (ret < 0) {
         return -1;
     }
-    ret = probe(sa, errp);
     if (ret > 0) {
-        ret = in_use(un->sun_path, "another process has a socket there", errp);
-    } else if (ret == 0 && unlink(un->sun_path) < 0 && errno != ENOENT) {
-        ret = system_error(un->sun_path, errno,
-                           "cannot remove the stale socket that is there",
-                           errp);
+        return in_use(un->sun_path, "another process has a socket there",
+                      errp);
     }
-    qiop_fd_close(lock);
-    return ret;
+    if (unlink(un->sun_path) < 0 && errno != ENOENT) {
+        return system_error(un->sun_path, errno,
+                            "cannot remove the stale socket that is there",
+                            errp);
+    }
+    return 0;
 }
 
-static int bind_path(int fd, const struct qiop_sockaddr *sa, QIOError **errp)
+static int refuse_to_remove(const struct qiop_sockaddr *sa,
+                            const QIOError *why, QIOError **errp)
+{
+    const struct sockaddr_un *un = (const struct sockaddr_un *)&sa->sa;
+    int ret = probe(sa, errp);
+
+    if (ret > 0) {
+        return in_use(un->sun_path, "another process has a socket there",
+                      errp);
+    }
+    if (ret == 0) {
+        qio_error_set(errp, QIO_ERROR_IN_USE, 0,
+                      "cannot listen on '%s': a stale socket is there and "
+                      "cannot be replaced: %s", un->sun_path,
+                      qio_error_message(why));
+    }
+    return -1;
+}
+
+/* lock_err: why there is no lock; then nothing is removed. */
+static int bind_path(int fd, const struct qiop_sockaddr *sa,
+                     const QIOError *lock_err, QIOError **errp)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&sa->sa;
     int tries;
 
     for (tries = 0; tries < TRIES; tries++) {
-        int ret;
-
         if (bind(fd, (const struct sockaddr *)un, sa->len) == 0) {
             return 0;
         }
         if (errno != EADDRINUSE) {
             return system_error(un->sun_path, errno, "cannot bind", errp);
         }
-        ret = probe(sa, errp);
-        if (ret < 0) {
-            return -1;
-        }
-        if (ret > 0) {
-            return in_use(un->sun_path, "another process has a socket there",
-                          errp);
+        if (lock_err) {
+            return refuse_to_remove(sa, lock_err, errp);
         }
         if (remove_stale(sa, errp) < 0) {
             return -1;
@@ -202,23 +224,31 @@ int qiop_listen_unix_bind(struct qiop_listen_socket *s,
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&sa->sa;
     char *path = absolute(un->sun_path, errp);
+    QIOError *lock_err = NULL;
+    int lock, ret = -1;
     struct stat st;
 
     if (!path) {
         return -1;
     }
-    if (bind_path(s->fd, sa, errp) < 0) {
-        free(path);
-        return -1;
+    lock = lock_directory(un->sun_path, &lock_err);
+    if (bind_path(s->fd, sa, lock_err, errp) < 0) {
+        goto out;
     }
     if (lstat(un->sun_path, &st) < 0) {
-        free(path);
-        return system_error(un->sun_path, errno, "its file is gone", errp);
+        system_error(un->sun_path, errno, "its file is gone", errp);
+        goto out;
     }
     s->unlink_path = path;
     s->dev = st.st_dev;
     s->ino = st.st_ino;
-    return 0;
+    path = NULL;
+    ret = 0;
+out:
+    qiop_fd_close(lock);
+    qio_error_free(lock_err);
+    free(path);
+    return ret;
 }
 
 void qiop_listen_unix_remove(const struct qiop_listen_socket *s)

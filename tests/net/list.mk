@@ -2,5 +2,6 @@ net_tests = \
 	tests/net/test-address \
 	tests/net/test-dial \
 	tests/net/test-listen \
+	tests/net/test-listen-unix \
 	tests/net/test-resolve \
 	tests/net/test-spawn
