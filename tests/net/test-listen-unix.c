@@ -86,7 +86,7 @@ static int connect_path(const char *path)
     return ret;
 }
 
-static char path[128], text[160];
+static char path[108], text[160];
 
 static void set_path(const char *name)
 {
