@@ -2,6 +2,7 @@ channel_tests = \
 	tests/channel/test-buffer \
 	tests/channel/test-command \
 	tests/channel/test-contract \
+	tests/channel/test-contract-command \
 	tests/channel/test-contract-tls \
 	tests/channel/test-fd \
 	tests/channel/test-null \
