@@ -3,5 +3,8 @@ net_tests = \
 	tests/net/test-dial \
 	tests/net/test-listen \
 	tests/net/test-listen-unix \
+	tests/net/test-oom \
 	tests/net/test-resolve \
 	tests/net/test-spawn
+
+tests_net_test_oom_LDADD = $(FAILMALLOC) $(LDADD)

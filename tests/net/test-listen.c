@@ -313,6 +313,30 @@ START_TEST(test_mptcp)
 }
 END_TEST
 
+/* ---- vsock ---- */
+
+START_TEST(test_vsock)
+{
+    struct qiop_listen_sockets l, other;
+    QIOError *err = NULL;
+    char text[64];
+
+    if (try_listen("vsock:any:4294967295", &l, &err) < 0) {
+        /* A kernel without it says so by an ordinary error. */
+        ck_assert_int_ne(qio_error_errno(err), 0);
+        qiotest_error(&err, QIO_ERROR_SYSTEM);
+        return;
+    }
+    ck_assert_uint_eq(l.n, 1);
+    ck_assert_uint_ne(qio_address_vsock_port(l.v[0].local), UINT32_MAX);
+    snprintf(text, sizeof(text), "vsock:any:%u",
+             qio_address_vsock_port(l.v[0].local));
+    ck_assert_int_eq(try_listen(text, &other, &err), -1);
+    qiotest_error(&err, QIO_ERROR_IN_USE);
+    qiop_listen_sockets_free(&l);
+}
+END_TEST
+
 /* ---- fd ---- */
 
 static void check_fd_fails(int fd, const char *says)
@@ -377,6 +401,7 @@ int main(void)
     tcase_add_test(tc, test_range);
     tcase_add_test(tc, test_partly_taken);
     tcase_add_test(tc, test_mptcp);
+    tcase_add_test(tc, test_vsock);
     tc = qiotest_case(s, "fd");
     tcase_add_test(tc, test_fd);
     return qiotest_main(s);
