@@ -28,6 +28,7 @@ struct tls {
     QIOError *out_err;        /* why nothing can be sent any more */
     atomic_size_t held;       /* length of flight */
     atomic_bool out_failed;
+    atomic_bool out_blocked; /* the base took only a part */
     atomic_bool base_holds; /* the base accepted what it has not sent */
     atomic_uint shut;
     bool started;
@@ -67,6 +68,7 @@ static int push_out(QIOChannel *ioc, struct tls *t, QIOError **errp)
         ret = -1;
     }
     atomic_store(&t->held, t->flight.len);
+    atomic_store(&t->out_blocked, ret == QIO_CHANNEL_ERR_BLOCK);
     pthread_mutex_unlock(&t->out_lock);
     return ret;
 }
@@ -78,7 +80,16 @@ static bool has_output(struct tls *t)
             qiop_tls_session_output_len(t->session));
 }
 
-/* The same for those after whom the core does not flush. */
+/* Output that a reader has to care about: its own, and what a writer left who
+ * may not come back. What a writer is producing right now is not. */
+static bool has_leftover(struct tls *t)
+{
+    return !atomic_load(&t->out_failed) &&
+           (atomic_load(&t->out_blocked) || atomic_load(&t->base_holds) ||
+            qiop_tls_session_output_urgent(t->session));
+}
+
+/* push_out for those after whom the core does not flush. */
 static int push_through(QIOChannel *ioc, struct tls *t, QIOError **errp)
 {
     int ret = 0;
@@ -245,7 +256,9 @@ static ssize_t tls_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     pthread_mutex_unlock(&t->in_lock);
     /* Answers that reading called for. That they cannot be sent is for the
      * writer to report. */
-    (void)push_through(ioc, t, NULL);
+    if (has_leftover(t)) {
+        (void)push_through(ioc, t, NULL);
+    }
     return n;
 }
 
@@ -313,7 +326,9 @@ static void poll_in(QIOChannel *base, struct tls *t, QIOPollSet *set)
     if (qiop_tls_session_wants_input(t->session)) {
         qio_poll_set_below(set, base, QIO_EVENT_IN, QIO_EVENT_IN);
     }
-    poll_output(base, t, 0, set);
+    if (has_leftover(t)) {
+        poll_output(base, t, 0, set);
+    }
 }
 
 static void poll_out(QIOChannel *base, struct tls *t, QIOPollSet *set)

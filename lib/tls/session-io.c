@@ -77,9 +77,20 @@ bool qiop_tls_session_output_take(struct qiop_tls_session *s,
         tmp.limit = s->out.limit;
         *flight = s->out;
         s->out = tmp;
+        s->out_urgent = false;
     }
     pthread_mutex_unlock(&s->lock);
     return flight->len > 0;
+}
+
+bool qiop_tls_session_output_urgent(struct qiop_tls_session *s)
+{
+    bool ret;
+
+    pthread_mutex_lock(&s->lock);
+    ret = s->out_urgent;
+    pthread_mutex_unlock(&s->lock);
+    return ret;
 }
 
 size_t qiop_tls_session_output_len(struct qiop_tls_session *s)
@@ -151,8 +162,11 @@ ssize_t qiop_tls_session_read(struct qiop_tls_session *s,
     qiop_iov_cursor_init(&c, iov, niov);
     pthread_mutex_lock(&s->lock);
     while (qiop_iov_cursor_left(&c) && can_open(s)) {
+        size_t before = s->out.len;
+
         /* A failure is kept in the session: data first, then that. */
         n = s->engine->open(s, &c, NULL);
+        s->out_urgent |= s->out.len > before;
         if (n < 0) {
             break;
         }
@@ -228,6 +242,34 @@ static int check_writable(struct qiop_tls_session *s, QIOError **errp)
     return 0;
 }
 
+static int send_key_update(struct qiop_tls_session *s, unsigned flags,
+                           QIOError **errp)
+{
+    int ret;
+
+    if (qiop_tls_output_room(s, errp)) {
+        return -1;
+    }
+    do {
+        ret = gnutls_session_key_update(s->tls, flags);
+    } while (ret == GNUTLS_E_AGAIN || ret == GNUTLS_E_INTERRUPTED);
+    if (ret < 0) {
+        return qiop_tls_fail_code(s, ret, errp);
+    }
+    s->asked |= flags == GNUTLS_KU_PEER;
+    return 0;
+}
+
+/* The update that the peer asked for, due before our next data. */
+static int answer(struct qiop_tls_session *s, QIOError **errp)
+{
+    if (!s->answer_due) {
+        return 0;
+    }
+    s->answer_due = false;
+    return send_key_update(s, 0, errp);
+}
+
 static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
                         size_t held, QIOError **errp)
 {
@@ -236,7 +278,10 @@ static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
     while (qiop_iov_cursor_left(c) && s->out.len + held < s->out_max) {
         QIOError *err = NULL;
 
-        n = qiop_tls_output_room(s, &err) ? -1 : s->engine->seal(s, c, &err);
+        n = -1;
+        if (answer(s, &err) == 0 && qiop_tls_output_room(s, &err) == 0) {
+            n = s->engine->seal(s, c, &err);
+        }
         if (n < 0) {
             /* After some bytes were taken the next call says it. */
             qio_error_propagate(total ? NULL : errp, err);
@@ -290,7 +335,7 @@ void qiop_tls_session_abort(struct qiop_tls_session *s)
 static int update_keys(struct qiop_tls_session *s, bool ask_peer,
                        QIOError **errp)
 {
-    int ret;
+    bool answered;
 
     if (check_writable(s, errp)) {
         return -1;
@@ -300,13 +345,16 @@ static int update_keys(struct qiop_tls_session *s, bool ask_peer,
                       "keys cannot be updated before TLS 1.3");
         return -1;
     }
-    if (qiop_tls_output_room(s, errp)) {
+    answered = s->answer_due;
+    if (answer(s, errp)) {
         return -1;
     }
-    do {
-        ret = gnutls_session_key_update(s->tls, ask_peer ? GNUTLS_KU_PEER : 0);
-    } while (ret == GNUTLS_E_AGAIN || ret == GNUTLS_E_INTERRUPTED);
-    return ret < 0 ? qiop_tls_fail_code(s, ret, errp) : 0;
+    /* A second request while one is open would only annoy the peer. */
+    ask_peer = ask_peer && !s->asked;
+    if (answered && !ask_peer) {
+        return 0;
+    }
+    return send_key_update(s, ask_peer ? GNUTLS_KU_PEER : 0, errp);
 }
 
 int qiop_tls_session_update_keys(struct qiop_tls_session *s, bool ask_peer,

@@ -31,6 +31,8 @@ struct qiop_tls_session {
     bool done; /* the handshake is complete */
     bool bye_sent;
     bool bye_received;
+    bool asked;      /* we asked for a key update that has not come */
+    bool answer_due; /* the peer asked for one of ours */
     QIOError *failed; /* the session is dead, and why */
 
     struct qiop_queue in;
@@ -43,6 +45,7 @@ struct qiop_tls_session {
 
     struct qiop_queue out;
     size_t out_max;
+    bool out_urgent; /* reading has put something there */
 
     /* Set by the verify callback, reported after it. */
     QIOError *verify_err;

@@ -111,6 +111,29 @@ int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
     return ret;
 }
 
+/*
+ * A KeyUpdate came in, before GnuTLS looks at it (RFC 8446 §4.6.3). Requests
+ * may cross, and one may follow another before we have anything to send; GnuTLS
+ * fails on both. So it sees each as an update without request, and we answer.
+ */
+static int key_update_came(gnutls_session_t tls, unsigned type, unsigned when,
+                           unsigned incoming, const gnutls_datum_t *msg)
+{
+    struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
+
+    (void)type;
+    (void)when;
+    if (!incoming) {
+        return 0;
+    }
+    s->asked = false;
+    if (msg->size == 1 && msg->data[0] == 1) {
+        msg->data[0] = 0;
+        s->answer_due = true;
+    }
+    return 0;
+}
+
 /* ---- making one ---- */
 
 static int set_creds(struct qiop_tls_session *s)
@@ -157,6 +180,8 @@ static int setup(struct qiop_tls_session *s)
     gnutls_transport_set_vec_push_function(s->tls, push);
     gnutls_transport_set_pull_function(s->tls, pull);
     gnutls_transport_set_pull_timeout_function(s->tls, pull_timeout);
+    gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_KEY_UPDATE,
+                                       GNUTLS_HOOK_PRE, key_update_came);
     if (s->creds->kind != QIO_TLS_CREDS_X509) {
         return 0;
     }

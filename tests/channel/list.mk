@@ -8,6 +8,8 @@ channel_tests = \
 	tests/channel/test-null \
 	tests/channel/test-oom \
 	tests/channel/test-socket \
+	tests/channel/test-tls \
+	tests/channel/test-tls-duplex \
 	tests/channel/test-unix
 
 tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
