@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#include <qio/channel-command.h>
 #include <qio/endpoint.h>
 #include "tlsdir.h"
 
@@ -208,6 +210,17 @@ START_TEST(connections)
 }
 END_TEST
 
+/* A child that has ended needs no thread that waits for it. */
+static void let_end(const QIOChannel *ioc)
+{
+    pid_t pid = ioc ? qio_channel_command_pid(ioc) : -1;
+    siginfo_t info;
+
+    if (pid > 0) {
+        waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT);
+    }
+}
+
 static bool run_command(void *opaque, QIOError **errp)
 {
     QIOEndpoint *ep = qio_endpoint_parse(opaque, errp);
@@ -217,6 +230,7 @@ static bool run_command(void *opaque, QIOError **errp)
         ioc =
             qio_endpoint_connect_sync(ep, NULL, QIO_ENDPOINT_READ, 5000, errp);
     }
+    let_end(ioc);
     qio_channel_unref(ioc);
     qio_endpoint_free(ep);
     return ioc != NULL;
