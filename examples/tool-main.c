@@ -13,13 +13,14 @@ typedef struct Tool {
     ToolSide out;
 } Tool;
 
-/* The transfer hangs and the process is about to end. */
+/* The transfer hangs, in neither side's channel or in writing to the output,
+ * and the process is about to end. */
 static void last_resort(void *opaque)
 {
     Tool *t = opaque;
 
-    if (t->out.sink)
-        tool_sink_discard(t->out.sink);
+    tool_side_break(&t->in);
+    tool_side_break(&t->out);
 }
 
 static int add_objects(Tool *t)
@@ -79,13 +80,12 @@ static void run(Tool *t)
     if (tool_stop_init(&t->stop, &t->opt, &t->result, last_resort, t))
         return;
     t->objects = qio_objects_new(&err);
-    if (!t->objects) {
-        tool_fail(&t->result, TOOL_FAILED, err, "objects");
-        return;
-    }
     set_side(t, &t->in, t->opt.input, true);
     set_side(t, &t->out, t->opt.output, false);
-    transfer(t);
+    if (t->objects)
+        transfer(t);
+    else
+        tool_fail(&t->result, TOOL_FAILED, err, "objects");
     tool_stop_end(&t->stop);
     tool_side_clear(&t->in);
     tool_side_clear(&t->out);

@@ -333,22 +333,34 @@ int tool_side_wait_command(ToolSide *side, QIOError **errp)
                                     errp);
 }
 
-void tool_side_abort(ToolSide *side)
+void tool_side_break(ToolSide *side)
 {
     struct linger hard = {.l_onoff = 1, .l_linger = 0};
     int fd = tool_side_socket(side);
 
     if (side->sink)
         tool_sink_discard(side->sink);
-    if (!side->ioc || !qio_channel_is_open(side->ioc))
+    if (!side->ioc)
         return;
     /* Its input ends now: it must not take that for the whole. */
     if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_EXEC)
         qio_channel_command_terminate(side->leaf, COMMAND_GRACE_MS, NULL);
+    /* A reset would overtake the alert. */
     if (side->tls)
         qio_channel_tls_abort(side->tls, NULL);
     else if (fd >= 0)
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+}
+
+void tool_side_abort(ToolSide *side)
+{
+    bool open = side->ioc && qio_channel_is_open(side->ioc);
+
+    if (side->sink)
+        tool_sink_discard(side->sink);
+    if (!open)
+        return;
+    tool_side_break(side);
     qio_channel_close(side->ioc, NULL);
 }
 

@@ -52,7 +52,9 @@ int tool_side_socket(const ToolSide *side);
 /* Wait for a command to end well; 0 at once for everything else. */
 int tool_side_wait_command(ToolSide *side, QIOError **errp);
 
-/* End it so that the other end cannot take it for a success. */
+/* Make sure that the other end cannot take what comes for a success: break
+ * does so for a process that is about to end, abort closes as well. */
+void tool_side_break(ToolSide *side);
 void tool_side_abort(ToolSide *side);
 
 void tool_side_clear(ToolSide *side);

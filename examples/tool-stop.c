@@ -81,6 +81,26 @@ static void tick(ToolStop *stop, unsigned long long *last, int64_t *moved_us)
         request(stop, TOOL_STOP_IDLE);
 }
 
+/* The signals that end a transfer, and the one that ends the attendant. */
+static void attended_signals(sigset_t *set)
+{
+    sigemptyset(set);
+    sigaddset(set, SIGINT);
+    sigaddset(set, SIGTERM);
+    sigaddset(set, SIGHUP);
+    sigaddset(set, SIGUSR1);
+}
+
+static bool is_over(ToolStop *stop)
+{
+    bool over;
+
+    pthread_mutex_lock(&stop->lock);
+    over = stop->over;
+    pthread_mutex_unlock(&stop->lock);
+    return over;
+}
+
 static void *attend(void *opaque)
 {
     ToolStop *stop = opaque;
@@ -90,15 +110,14 @@ static void *attend(void *opaque)
     struct timespec wait = {.tv_sec = 1};
     sigset_t set;
 
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    attended_signals(&set);
     if (stop->opt->timeout_ms >= 0 && stop->opt->timeout_ms < 4000)
         wait = (struct timespec){.tv_nsec = 200000000};
-    for (;;) {
+    while (!is_over(stop)) {
         int sig = sigtimedwait(&set, NULL, &wait);
 
+        if (sig == SIGUSR1)
+            continue;
         if (sig > 0)
             request(stop, sig);
         else
@@ -118,7 +137,6 @@ int tool_stop_init(ToolStop *stop, const ToolOptions *opt, ToolResult *result,
                    void (*last_resort)(void *), void *opaque)
 {
     pthread_condattr_t attr;
-    pthread_t thread;
     sigset_t set;
 
     memset(stop, 0, sizeof(*stop));
@@ -134,14 +152,10 @@ int tool_stop_init(ToolStop *stop, const ToolOptions *opt, ToolResult *result,
 
     /* Our own output may be a pipe that nobody reads any more. */
     signal(SIGPIPE, SIG_IGN);
-    sigemptyset(&set);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGHUP);
+    attended_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (pthread_create(&thread, NULL, attend, stop))
+    if (pthread_create(&stop->thread, NULL, attend, stop))
         return tool_fail(result, TOOL_FAILED, NULL, "cannot start a thread");
-    pthread_detach(thread);
     return 0;
 }
 
@@ -189,8 +203,11 @@ void tool_stop_end(ToolStop *stop)
 {
     pthread_mutex_lock(&stop->lock);
     stop->committed = true;
+    stop->over = true;
     stop->moving = false;
     pthread_mutex_unlock(&stop->lock);
+    pthread_kill(stop->thread, SIGUSR1);
+    pthread_join(stop->thread, NULL);
 }
 
 void tool_stop_sleep_until(ToolStop *stop, int64_t when_us)

@@ -23,6 +23,7 @@ typedef struct ToolStop {
     atomic_ullong bytes; /* moved so far, written by the transfer */
     atomic_int reason;   /* ToolStopReason or signal */
 
+    pthread_t thread;
     pthread_mutex_t lock; /* all that follows */
     pthread_cond_t cond;  /* a reason came */
     QIOChannel *channels[2];
@@ -30,6 +31,7 @@ typedef struct ToolStop {
     QIOListener *listener;
     bool moving;    /* the transfer runs: progress, idleness */
     bool committed; /* too late to stop */
+    bool over;      /* the attendant is to end */
     void (*last_resort)(void *opaque);
     void *opaque;
 } ToolStop;
@@ -52,7 +54,7 @@ void tool_stop_moving(ToolStop *stop, bool on);
 /* From now on nothing is broken off any more; false when it is to be. */
 bool tool_stop_commit(ToolStop *stop);
 
-/* It is all over but for the report: the attendant has nothing to do. */
+/* It is all over but for the report: end the thread. */
 void tool_stop_end(ToolStop *stop);
 
 /* Sleep until then, or until it is time to stop. */

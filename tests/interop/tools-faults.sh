@@ -120,6 +120,20 @@ run mute python3 mute.py 0
 listens mute
 took fails "receiver takes nothing" 1 'no byte moved|confirm' "$SEND" \
     --timeout 1 "exec:cat /dev/zero | head -c 20000000" "$uri"
+cat >greedy.py <<'P'
+import socket, sys, time
+s = socket.create_server(('127.0.0.1', 0))
+print('listening on tcp:127.0.0.1:%d' % s.getsockname()[1], file=sys.stderr,
+      flush=True)
+c = s.accept()[0]
+while c.recv(65536):
+    pass
+time.sleep(60)
+P
+run greedy python3 greedy.py
+listens greedy
+took fails "receiver never leaves" 1 'did not confirm' "$SEND" --timeout 1 \
+    file:plain "$uri"
 took fails "nobody comes" 3 'timed out|time' "$RECV" --timeout 1 tcp::0 file:sink
 # shellcheck disable=SC2046
 run recv "$RECV" --timeout 1 $(server pki) tcp:127.0.0.1:0 file:sink
@@ -279,6 +293,21 @@ for signal in TERM INT HUP; do
     check "sender gets $signal: the receiver exits 5" [ "$rc" = 5 ]
     check "sender gets $signal: nothing left" nothing_left sink
 done
+
+# Stuck where nothing can wake it: a fifo that nobody opens.
+mkfifo fifo
+# shellcheck disable=SC2046
+run recv "$RECV" $(server pki) tcp:127.0.0.1:0 file:fifo
+listens recv
+# shellcheck disable=SC2046
+run send "$SEND" $(client pki) file:whole "$uri"
+sleep 1
+kill -TERM "$recv_pid"
+ended recv 8
+check "stuck receiver gets TERM" [ "$rc" = 143 ]
+ended send
+check "stuck receiver gets TERM: the sender exits 1" [ "$rc" = 1 ]
+check "stuck receiver gets TERM: the sender says why" one_line send receiver
 
 # ---- nowhere to put it ----
 
