@@ -10,6 +10,7 @@ channel_tests = \
 	tests/channel/test-socket \
 	tests/channel/test-tls \
 	tests/channel/test-tls-duplex \
+	tests/channel/test-trickle \
 	tests/channel/test-unix
 
 tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)

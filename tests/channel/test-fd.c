@@ -447,7 +447,7 @@ static void *write_on(void *ioc)
  * to whatever is opened under its number next. */
 START_TEST(shutdown_under_a_writer)
 {
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 1000; i++) {
         int p[2], next[2];
         pthread_t thread;
         QIOChannel *ioc;
