@@ -60,6 +60,9 @@ static int push_out(QIOChannel *ioc, struct tls *t, QIOError **errp)
         if (n > 0) {
             qiop_queue_consume(&t->flight, (size_t)n);
         }
+        if (!t->flight.len) {
+            qiop_tls_session_output_give(t->session, &t->flight);
+        }
     }
     if (t->out_err) {
         qiop_queue_consume(&t->flight, t->flight.len);

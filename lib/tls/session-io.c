@@ -83,6 +83,20 @@ bool qiop_tls_session_output_take(struct qiop_tls_session *s,
     return flight->len > 0;
 }
 
+void qiop_tls_session_output_give(struct qiop_tls_session *s,
+                                  struct qiop_queue *flight)
+{
+    pthread_mutex_lock(&s->lock);
+    if (!flight->len && !s->out.len && flight->cap >= s->out.cap) {
+        struct qiop_queue tmp = s->out;
+
+        flight->limit = s->out.limit;
+        s->out = *flight;
+        *flight = tmp;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
 bool qiop_tls_session_output_urgent(struct qiop_tls_session *s)
 {
     bool ret;

@@ -11,7 +11,8 @@
 
 #define OUT_DEFAULT (256u << 10)
 #define IN_START (32u << 10)
-#define IN_DEFAULT (1u << 20)
+/* A read-ahead that stays in the cache costs less than fewer system calls. */
+#define IN_DEFAULT (256u << 10)
 #define BUFFER_MAX (64u << 20)
 
 /* Warning alerts in a handshake before we lose patience. */

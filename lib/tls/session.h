@@ -58,6 +58,10 @@ bool qiop_tls_session_input_ended(struct qiop_tls_session *s);
 /* Move output into *flight if that is empty. Whether there is any in it. */
 bool qiop_tls_session_output_take(struct qiop_tls_session *s,
                                   struct qiop_queue *flight);
+/* An emptied *flight may go back, so that the same memory, still in the cache,
+ * is filled next. */
+void qiop_tls_session_output_give(struct qiop_tls_session *s,
+                                  struct qiop_queue *flight);
 /* Whether some of it is an answer to what was read, so that the reader has to
  * see to its being sent. */
 bool qiop_tls_session_output_urgent(struct qiop_tls_session *s);
