@@ -133,6 +133,15 @@ static int end_of_input(ToolRelay *r, QIOError *err)
 
 /* ---- the end of the output ---- */
 
+/* A hypervisor closes right after the last byte, so that TLS ends without
+ * goodbye, or by a reset when ours still comes. Without TLS nothing of ours can
+ * come, and a reset is what it always is: something was not taken. */
+static bool is_abrupt_leave(ToolRelay *r, const QIOError *err)
+{
+    return r->out->talks && r->out->leaf != r->out->ioc && tool_is_cut(err) &&
+           is_whole(r);
+}
+
 /* Everything was written: wait until the other end has left, and see how. */
 static int wait_for_peer(ToolRelay *r)
 {
@@ -144,9 +153,7 @@ static int wait_for_peer(ToolRelay *r)
                          tool_side_name(r->out),
                          tool_options_timeout(r->opt) / 1000.0);
     err = tool_back_error(&r->back);
-    /* A hypervisor closes right after the last byte, without goodbye and
-     * whatever of ours is still under way. */
-    if (!err || (tool_is_cut(err) && is_whole(r))) {
+    if (!err || is_abrupt_leave(r, err)) {
         qio_error_free(err);
         return 0;
     }
@@ -160,7 +167,7 @@ static int finish_peer(ToolRelay *r)
     if (qio_channel_shutdown(r->out->ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err) ||
         qio_channel_flush(r->out->ioc, &err)) {
         bool fine = qio_error_code(err) == QIO_ERROR_UNSUPPORTED ||
-                    (r->out->talks && tool_is_cut(err) && is_whole(r));
+                    is_abrupt_leave(r, err);
 
         if (!fine)
             return output_failed(r, err);
