@@ -67,9 +67,10 @@ QIO_API int qio_channel_tls_set_buffers(QIOChannel *ioc, size_t output,
 
 /*
  * qio_channel_tls_update_keys: TLS 1.3 key update (RFC 8446 §4.6.3) of our
- * sending keys before the next byte, and of the peer's when ask_peer. Counts as
- * a write for the threading rule. Returns 0 or -1 (QIO_ERROR_UNSUPPORTED
- * before TLS 1.3). Since: 0.1
+ * sending keys before the next byte, and of the peer's when ask_peer (unless it
+ * still owes the last one asked for). Counts as a write for the threading rule.
+ * Peers built on GnuTLS end the session after more than eight updates within a
+ * second. Returns 0 or -1 (QIO_ERROR_UNSUPPORTED before TLS 1.3). Since: 0.1
  */
 QIO_API int qio_channel_tls_update_keys(QIOChannel *ioc, bool ask_peer,
                                         QIOError **errp) QIO_MUST_CHECK;

@@ -105,11 +105,20 @@ static ssize_t hand_out(struct qiop_tls_session *s, struct qiop_iov_cursor *dst)
     return (ssize_t)n;
 }
 
+/* A server's wish can be declined (RFC 5246 §7.4.1.1); with a client's hello
+ * GnuTLS takes nothing else any more. */
 static int renegotiation_refused(struct qiop_tls_session *s, QIOError **errp)
 {
-    int ret = gnutls_alert_send(s->tls, GNUTLS_AL_WARNING,
-                                GNUTLS_A_NO_RENEGOTIATION);
+    QIOError *err = NULL;
+    int ret;
 
+    if (s->server) {
+        qio_error_set(&err, QIO_ERROR_TLS, 0,
+                      "the peer wants to renegotiate, which is refused");
+        return qiop_tls_fail(s, GNUTLS_A_NO_RENEGOTIATION, err, errp);
+    }
+    ret = gnutls_alert_send(s->tls, GNUTLS_AL_WARNING,
+                            GNUTLS_A_NO_RENEGOTIATION);
     return ret < 0 ? qiop_tls_fail_code(s, ret, errp) : 0;
 }
 

@@ -26,6 +26,7 @@ static const struct {
     { GNUTLS_A_INSUFFICIENT_SECURITY, "insufficient security" },
     { GNUTLS_A_INTERNAL_ERROR, "internal error" },
     { GNUTLS_A_USER_CANCELED, "user canceled" },
+    { GNUTLS_A_NO_RENEGOTIATION, "no renegotiation" },
     { GNUTLS_A_UNRECOGNIZED_NAME, "unrecognized name" },
     { GNUTLS_A_UNKNOWN_PSK_IDENTITY, "unknown PSK identity" },
     { GNUTLS_A_CERTIFICATE_REQUIRED, "certificate required" },
