@@ -6,6 +6,11 @@
  *
  *     tests_base_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
  *
+ * Never failed: what GMP and Nettle allocate, by functions of their own or by
+ * those that GnuTLS gives them: these end the process when there is no memory.
+ * And what libtasn1 does, which uses nodes that it did not get (seen in
+ * asn1_create_element() of 4.19), and gnutls_x509_dn_init() of 3.7, likewise.
+ *
  * A sanitizer owns malloc() itself: then nothing can be made to fail, and
  * failmalloc_main() skips the program with the reason.
  */
@@ -24,6 +29,10 @@ enum {
     /* failmalloc_each(): memory allocated during a run must be free again.
      * For code without caches of its own. */
     FAILMALLOC_NO_LEAK = 1 << 2,
+    /* Count and fail only what GnuTLS and the libraries beneath it allocate
+     * themselves, or only what all others do. */
+    FAILMALLOC_TLS = 1 << 3,
+    FAILMALLOC_NOT_TLS = 1 << 4,
 };
 
 /* NULL, or why it cannot work in this build. */
@@ -33,6 +42,11 @@ const char *failmalloc_unavailable(void);
 void failmalloc_arm(long n, unsigned flags);
 /* Back to normal. Returns whether one failed. */
 bool failmalloc_disarm(void);
+
+/* After others than GnuTLS have asked for exactly `after` bytes, its next
+ * `count` allocations succeed and are not counted: for a place where it does
+ * not survive a failure. 0 for nowhere. */
+void failmalloc_spare(size_t after, long count);
 
 /* What is allocated and not freed, in the whole process. */
 long failmalloc_live(void);
@@ -51,6 +65,14 @@ typedef bool failmalloc_scenario(void *opaque, QIOError **errp);
  */
 long failmalloc_each(failmalloc_scenario *scenario, void *opaque,
                      unsigned flags);
+
+/*
+ * The same for many allocations: about `runs` of them, evenly spread, or each
+ * when QIO_NOMEM_ALL is in the environment. Returns how many were made to
+ * fail; *all is how many there are.
+ */
+long failmalloc_sample(failmalloc_scenario *scenario, void *opaque,
+                       unsigned flags, long runs, long *all);
 
 /* qiotest_main(), or the exit status of a skipped test. */
 int failmalloc_main(Suite *s);

@@ -376,17 +376,21 @@ static int tls_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
 {
     struct tls *t = qio_channel_private(ioc);
     unsigned now = atomic_fetch_or(&t->shut, (unsigned)how) | (unsigned)how;
+    QIOError *err = NULL;
+    int ret = 0;
 
     if (how & QIO_CHANNEL_SHUTDOWN_WRITE) {
-        qiop_tls_session_bye(t->session);
+        ret = qiop_tls_session_bye(t->session, &err);
         /* What does not leave now is for flush to wait for. */
         (void)push_through(ioc, t, NULL);
     }
-    if (now == QIO_CHANNEL_SHUTDOWN_BOTH) {
-        return qio_channel_shutdown(qio_channel_base(ioc),
-                                    QIO_CHANNEL_SHUTDOWN_BOTH, errp);
+    if (now == QIO_CHANNEL_SHUTDOWN_BOTH &&
+        qio_channel_shutdown(qio_channel_base(ioc), QIO_CHANNEL_SHUTDOWN_BOTH,
+                             err ? NULL : &err)) {
+        ret = -1;
     }
-    return 0;
+    qio_error_propagate(errp, err);
+    return ret;
 }
 
 static int tls_close(QIOChannel *ioc, QIOError **errp)
@@ -402,7 +406,10 @@ static int tls_close(QIOChannel *ioc, QIOError **errp)
     /* A goodbye that a peer no longer wants to hear is no failure. */
     data = has_output(t) && qiop_tls_session_established(t->session) &&
            !(atomic_load(&t->shut) & QIO_CHANNEL_SHUTDOWN_WRITE);
-    qiop_tls_session_bye(t->session);
+    if (qiop_tls_session_bye(t->session, errp)) {
+        (void)push_through(ioc, t, NULL);
+        return -1;
+    }
     ret = push_through(ioc, t, &err);
     if (ret == 0 || !data) {
         qio_error_free(err);

@@ -133,6 +133,9 @@ QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert)
     int level;
 
     *alert = gnutls_error_to_alert(code, &level);
+    if (s->no_memory || code == GNUTLS_E_MEMORY_ERROR) {
+        return simple(QIO_ERROR_NOMEM, code, "out of memory");
+    }
     if (s->verify_err) {
         *alert = (int)s->verify_alert;
         err = s->verify_err;
@@ -150,8 +153,6 @@ QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert)
         return explain_alert(s, code);
     case GNUTLS_E_WARNING_ALERT_RECEIVED:
         return explain_alert(s, code);
-    case GNUTLS_E_MEMORY_ERROR:
-        return simple(QIO_ERROR_NOMEM, code, "out of memory");
     case GNUTLS_E_NO_CERTIFICATE_FOUND:
     case GNUTLS_E_CERTIFICATE_REQUIRED:
         /* Also what GnuTLS makes of an alert in place of a certificate. */

@@ -324,14 +324,20 @@ ssize_t qiop_tls_session_write(struct qiop_tls_session *s,
 
 /* ---- ending ---- */
 
-void qiop_tls_session_bye(struct qiop_tls_session *s)
+int qiop_tls_session_bye(struct qiop_tls_session *s, QIOError **errp)
 {
+    int ret = 0;
+
     pthread_mutex_lock(&s->lock);
     if (s->done && !s->failed && !s->bye_sent) {
-        gnutls_bye(s->tls, GNUTLS_SHUT_WR);
+        ret = gnutls_bye(s->tls, GNUTLS_SHUT_WR);
         s->bye_sent = true;
+        if (ret < 0) {
+            ret = qiop_tls_fail_code(s, ret, errp);
+        }
     }
     pthread_mutex_unlock(&s->lock);
+    return ret;
 }
 
 void qiop_tls_session_abort(struct qiop_tls_session *s)

@@ -46,6 +46,7 @@ struct qiop_tls_session {
     struct qiop_queue out;
     size_t out_max;
     bool out_urgent; /* reading has put something there */
+    bool no_memory; /* a callback of ours failed for lack of it */
 
     /* Set by the verify callback, reported after it. */
     QIOError *verify_err;

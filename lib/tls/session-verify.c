@@ -5,6 +5,7 @@
 #include "tls/session-priv.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -313,10 +314,19 @@ int qiop_tls_verify_peer(gnutls_session_t tls)
 {
     struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
     struct qiop_cert_list chain;
-    int ret = load_chain(tls, &chain);
+    int ret;
 
+    /* Without memory GnuTLS refuses for all kinds of reasons; what malloc()
+     * leaves in errno is the only sign that it is not the peer's fault. */
+    errno = 0;
+    ret = load_chain(tls, &chain);
     if (ret == 0) {
         ret = check_chain(s, &chain);
+    }
+    if (ret < 0 && errno == ENOMEM) {
+        qio_error_free(s->verify_err);
+        s->verify_err = NULL;
+        ret = GNUTLS_E_MEMORY_ERROR;
     }
     qiop_cert_list_free(&chain);
     return ret;
@@ -337,32 +347,59 @@ int qiop_tls_authorize_psk(struct qiop_tls_session *s, QIOError **errp)
     return ret ? qiop_tls_fail_code(s, ret, errp) : 0;
 }
 
-static char *identity_x509(struct qiop_tls_session *s)
+/* 0, or GnuTLS' code. */
+static int identity_x509(struct qiop_tls_session *s, char **text)
 {
     struct qiop_cert_list chain;
-    char *text = NULL;
+    gnutls_datum_t dn = { NULL, 0 };
+    int ret = load_chain(s->tls, &chain);
 
-    if (load_chain(s->tls, &chain) == 0) {
-        text = qiop_cert_dn(chain.crt[0]);
+    if (ret == 0) {
+        ret = gnutls_x509_crt_get_dn3(chain.crt[0], &dn, 0);
     }
     qiop_cert_list_free(&chain);
-    return text;
+    if (ret < 0) {
+        return ret;
+    }
+    *text = strndup((const char *)dn.data, dn.size);
+    gnutls_free(dn.data);
+    if (!*text) {
+        return GNUTLS_E_MEMORY_ERROR;
+    }
+    qiop_text_clean(*text);
+    return 0;
+}
+
+static int identity_psk(struct qiop_tls_session *s, char **text)
+{
+    const char *user = gnutls_psk_server_get_username(s->tls);
+
+    if (!user) {
+        return GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+    }
+    *text = strdup(user);
+    return *text ? 0 : GNUTLS_E_MEMORY_ERROR;
 }
 
 char *qiop_tls_peer_identity(struct qiop_tls_session *s, QIOError **errp)
 {
-    const char *user;
+    int ret = GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
     char *text = NULL;
 
+    errno = 0;
     if (s->creds->kind == QIO_TLS_CREDS_X509) {
-        text = identity_x509(s);
+        ret = identity_x509(s, &text);
     } else if (s->creds->kind == QIO_TLS_CREDS_PSK && s->server) {
-        user = gnutls_psk_server_get_username(s->tls);
-        text = user ? strdup(user) : NULL;
+        ret = identity_psk(s, &text);
     }
-    if (!text) {
+    if (ret == 0) {
+        return text;
+    }
+    if (ret == GNUTLS_E_MEMORY_ERROR || errno == ENOMEM) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+    } else {
         qio_error_set(errp, QIO_ERROR_NOT_FOUND, 0,
                       "the peer showed no identity");
     }
-    return text;
+    return NULL;
 }

@@ -79,6 +79,7 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int niov)
     for (i = 0; i < niov; i++) {
         if (qiop_queue_append(&s->out, iov[i].iov_base, iov[i].iov_len,
                               NULL)) {
+            s->no_memory = true;
             gnutls_transport_set_errno(s->tls, ENOMEM);
             return -1;
         }
@@ -101,6 +102,7 @@ int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
     struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
     int ret = qiop_creds_psk_find(s->creds, user, key);
 
+    s->no_memory |= ret < 0;
     /* With 1 GnuTLS goes on with a random key, so that the peer cannot probe
      * for names; for our own message we remember what happened. */
     s->psk_unknown = ret == 1;
@@ -307,9 +309,12 @@ int qiop_tls_session_set_hostname(struct qiop_tls_session *s, const char *name,
         return -1;
     }
     /* RFC 6066 §3: names only. One that GnuTLS cannot encode is not sent. */
-    if (*s->hostname && !qiop_tls_is_ip(s->hostname)) {
+    if (*s->hostname && !qiop_tls_is_ip(s->hostname) &&
         gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, s->hostname,
-                               strlen(s->hostname));
+                               strlen(s->hostname)) ==
+            GNUTLS_E_MEMORY_ERROR) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
     }
     return 0;
 }
@@ -412,6 +417,7 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
         return qiop_tls_fail(s, QIOP_TLS_NO_ALERT, err, errp);
     }
     do {
+        errno = 0;
         ret = gnutls_handshake(s->tls);
     } while (ret == GNUTLS_E_INTERRUPTED ||
              (ret == GNUTLS_E_WARNING_ALERT_RECEIVED &&
@@ -419,6 +425,9 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
     if (ret == GNUTLS_E_AGAIN) {
         return starved(s, errp);
     }
+    /* GnuTLS has many names for it. */
+    s->no_memory |= ret < 0 && ret != GNUTLS_E_FATAL_ALERT_RECEIVED &&
+                    errno == ENOMEM;
     return ret < 0 ? qiop_tls_fail_code(s, ret, errp) : complete(s, errp);
 }
 

@@ -91,8 +91,9 @@ ssize_t qiop_tls_session_write(struct qiop_tls_session *s,
                                size_t held, QIOError **errp);
 
 /* Queue close_notify, or a fatal internal_error; once, later calls and calls
- * before the end of the handshake do nothing. */
-void qiop_tls_session_bye(struct qiop_tls_session *s);
+ * before the end of the handshake or after a failure do nothing. bye: 0, or -1
+ * with the session failed: the peer will not take the end for one. */
+int qiop_tls_session_bye(struct qiop_tls_session *s, QIOError **errp);
 void qiop_tls_session_abort(struct qiop_tls_session *s);
 
 int qiop_tls_session_update_keys(struct qiop_tls_session *s, bool ask_peer,
