@@ -5,6 +5,7 @@ channel_tests = \
 	tests/channel/test-contract-command \
 	tests/channel/test-contract-tls \
 	tests/channel/test-fd \
+	tests/channel/test-nomem \
 	tests/channel/test-nomem-tls \
 	tests/channel/test-null \
 	tests/channel/test-oom \
@@ -15,4 +16,5 @@ channel_tests = \
 	tests/channel/test-unix
 
 tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
+tests_channel_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_tls_LDADD = $(FAILMALLOC) $(LDADD)
