@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Everything that a source and a sink can be, and what the tools tell of it.
+. "$(dirname "$0")/lib.sh"
+need openssl python3
+begin 90
+
+"$top/examples/mkpki" pki >/dev/null || exit 1
+bytes 3000000 >plain
+stream 3000000 >whole
+
+# put SINK OPTIONS: a receiver at uri.
+put()
+{
+    # shellcheck disable=SC2086
+    run recv "$RECV" ${2:-} tcp:127.0.0.1:0 "$1"
+    listens recv
+}
+
+# both CLAIM RC: the sender has ended with RC, the receiver must do well too.
+both()
+{
+    local sent=$2
+
+    ended recv
+    check "$1: exits 0 0" [ "$sent $rc" = "0 0" ]
+}
+
+put stdio:
+"$SEND" stdio: "$uri" <whole
+both "standard input to standard output" $?
+check "... the same bytes" cmp -s recv.out whole
+
+put file:sink
+exec 9<>"/dev/tcp/127.0.0.1/${uri##*:}"
+"$SEND" file:plain fd:9
+both "a connected descriptor" $?
+exec 9>&-
+check "... the same bytes" cmp -s sink plain
+
+mkfifo fifo
+run cat cat fifo
+put file:fifo
+"$SEND" file:plain "$uri"
+both "a fifo" $?
+ended cat
+check "... the same bytes" cmp -s cat.out plain
+
+echo old >real
+ln -s real link
+put file:link --fsync
+"$SEND" file:plain "$uri"
+both "a symbolic link" $?
+check "... the file behind it is replaced" cmp -s real plain
+check "... the link stays" [ -L link ]
+check "... for nobody else to read" [ "$(stat -c %a real)" = 600 ]
+
+put 'exec:gzip >z.gz'
+"$SEND" 'exec:cat plain' "$uri"
+both "commands at both ends" $?
+check "... the same bytes" cmp -s <(zcat z.gz) plain
+
+"$SEND" file:plain "exec:exec $RECV stdio: file:pipe"
+check "over a command's pipes" [ $? = 0 ]
+check "... the same bytes" cmp -s pipe plain
+"$SEND" $(client pki) file:plain \
+    "exec:exec $RECV $(server pki) stdio: file:pipe2"
+check "TLS over a command's pipes" [ $? = 0 ]
+check "... the same bytes" cmp -s pipe2 plain
+
+# The other way round: the receiver connects, the sender listens.
+run send "$SEND" $(server pki) file:plain unix:turn.sock,listen=on
+listens send
+"$RECV" $(client pki) unix:turn.sock,listen=off file:turned
+check "the receiver connects" [ $? = 0 ]
+ended send
+check "the sender listens" [ "$rc" = 0 ]
+check "... the same bytes" cmp -s turned plain
+
+# A relay without hypervisors: two links with TLS between, both live.
+run last "$RECV" unix:last.sock file:relayed
+listens last
+put unix:last.sock "$(server pki)"
+run send "$SEND" $(client pki) unix:first.sock "$uri"
+listens send
+"$SEND" file:whole unix:first.sock
+check "relay: the first sender" [ $? = 0 ]
+for name in send recv last; do
+    ended $name
+    check "relay: $name" [ "$rc" = 0 ]
+done
+check "... the same bytes" cmp -s relayed whole
+
+# ---- what is told ----
+
+# json FILE EXPRESSION: what --json said, as r.
+json()
+{
+    python3 -c 'import json, sys
+lines = open(sys.argv[1]).read().splitlines()
+r = json.loads(lines[0])
+sys.exit(0 if len(lines) == 1 and eval("(" + sys.argv[2] + ")") else repr(r))' "$1" "$2"
+}
+put file:sink "--json $(server pki)"
+"$SEND" --json $(client pki) file:whole "$uri" >send.out
+both "with --json" $?
+for name in send recv; do
+    check "$name --json" json $name.out 'r["result"] == "ok" and r["exit"] == 0
+        and r["bytes"] == 3000045 and r["whole"] is True and r["error"] is None
+        and r["tls"].startswith("TLS1.3") and "CN=" in r["peer"]
+        and r["seconds"] > 0'
+done
+"$SEND" --json file:missing tcp:127.0.0.1:1 >send.out 2>send.log
+check "--json of a failure" json send.out 'r["result"] == "failed" and
+    r["exit"] == 6 and r["bytes"] == 0 and r["error"]["code"] == "SYSTEM" and
+    "missing" in r["error"]["message"] and r["tls"] is None'
+run recv "$RECV" --quiet unix:quiet.sock file:/dev/null
+for ((i = 0; i < 100; i++)); do [ -S quiet.sock ] && break; sleep 0.05; done
+"$SEND" --quiet file:plain unix:quiet.sock 2>send.log
+both "with --quiet" $?
+check "--quiet is quiet" [ "$(cat recv.log send.log)" = "" ]
+put file:/dev/null
+begin_s=$SECONDS
+"$SEND" --rate-limit 1M --progress file:plain "$uri" 2>send.log
+both "with --rate-limit" $?
+check "--rate-limit limits" [ $((SECONDS - begin_s)) -ge 2 ]
+check "--progress moves" [ "$(grep -c 'MiB/s\|KiB/s' send.log)" -ge 2 ]
+for tool in "$RECV" "$SEND"; do
+    check "--help" eval '"$tool" --help | grep -q "^Usage: qio-migrate-"'
+    check "--version" eval '"$tool" --version | grep -q "libqio"'
+done
+verdict
