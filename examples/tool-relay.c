@@ -241,8 +241,7 @@ static int take(ToolRelay *r, size_t len)
 
     if (r->answered)
         return tool_fail(r->result, TOOL_FAILED, NULL,
-                         "the %s goes on after its end",
-                         tool_side_name(r->in));
+                         "the %s goes on after its end", tool_side_name(r->in));
     if (r->n_head < 4) {
         size_t n = len < 4 - r->n_head ? len : 4 - r->n_head;
 

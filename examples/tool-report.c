@@ -130,7 +130,8 @@ static void print_json(const ToolOptions *opt, const ToolResult *r)
     json_string(stdout, r->identity);
     fputs(", \"error\": ", stdout);
     if (r->exit) {
-        printf("{\"code\": \"%s\", \"message\": ", qio_error_code_name(r->code));
+        printf("{\"code\": \"%s\", \"message\": ",
+               qio_error_code_name(r->code));
         json_string(stdout, r->message ? r->message : "out of memory");
         fputs("}", stdout);
     } else {

@@ -38,15 +38,15 @@ int64_t tool_now_us(void);
 /* Record a failure with its exit code; err may be NULL and is taken. The text
  * goes in front of err's message. The first failure is the one that counts.
  * Always -1, for `return tool_fail(…)`. */
-int tool_fail(ToolResult *r, int exit_code, QIOError *err, const char *fmt,
-              ...) QIO_PRINTF(4, 5);
+int tool_fail(ToolResult *r, int exit_code, QIOError *err, const char *fmt, ...)
+    QIO_PRINTF(4, 5);
 
 /* "name: text\n" on standard error. */
 void tool_say(const ToolOptions *opt, const char *fmt, ...) QIO_PRINTF(2, 3);
 
 /* The line that moves; final gives it its newline and the facts of TLS. */
-void tool_progress(const ToolOptions *opt, const ToolResult *r,
-                   uint64_t bytes, bool final);
+void tool_progress(const ToolOptions *opt, const ToolResult *r, uint64_t bytes,
+                   bool final);
 
 /* Say how it ended, as the options want it. Returns the exit code. */
 int tool_report(const ToolOptions *opt, const ToolResult *r);

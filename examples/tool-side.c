@@ -45,10 +45,9 @@ static int prepare_tls(ToolSide *side)
                                   opt->tls_authz, &err);
     } else if (opt->tls_hostname || opt->tls_authz) {
         if (!qio_endpoint_has_tls(side->ep))
-            return tool_fail(side->result, TOOL_USAGE, NULL,
-                             "%s needs --tls-creds", opt->tls_hostname
-                                                         ? "--tls-hostname"
-                                                         : "--tls-authz");
+            return tool_fail(
+                side->result, TOOL_USAGE, NULL, "%s needs --tls-creds",
+                opt->tls_hostname ? "--tls-hostname" : "--tls-authz");
         rc = qio_endpoint_set_tls_peer(side->ep, opt->tls_hostname,
                                        opt->tls_authz, &err);
     }
@@ -239,9 +238,9 @@ static int add_layers(ToolSide *side, QIOChannel *base, bool as_server)
     QIOError *err = NULL;
 
     tool_stop_watch(side->stop, side->input, base, QIO_CHANNEL_SHUTDOWN_BOTH);
-    side->ioc = qio_endpoint_layer_sync(side->ep, side->objects, base,
-                                        as_server,
-                                        tool_options_timeout(side->opt), &err);
+    side->ioc =
+        qio_endpoint_layer_sync(side->ep, side->objects, base, as_server,
+                                tool_options_timeout(side->opt), &err);
     qio_channel_unref(base);
     if (side->ioc)
         return 0;
@@ -254,9 +253,9 @@ static int open_sink(ToolSide *side)
 {
     QIOError *err = NULL;
 
-    side->sink = tool_sink_open(qio_endpoint_path(side->ep),
-                                qio_endpoint_offset(side->ep),
-                                side->opt->fsync, &err);
+    side->sink =
+        tool_sink_open(qio_endpoint_path(side->ep),
+                       qio_endpoint_offset(side->ep), side->opt->fsync, &err);
     if (!side->sink)
         return opening_failed(side, TOOL_LOCAL, err, tool_side_name(side));
     side->ioc = qio_channel_ref(tool_sink_channel(side->sink));
@@ -267,9 +266,9 @@ static int open_other(ToolSide *side)
 {
     QIOError *err = NULL;
 
-    side->ioc = qio_endpoint_connect_sync(side->ep, side->objects,
-                                          mode_of(side),
-                                          tool_options_timeout(side->opt), &err);
+    side->ioc =
+        qio_endpoint_connect_sync(side->ep, side->objects, mode_of(side),
+                                  tool_options_timeout(side->opt), &err);
     if (side->ioc)
         return 0;
     return opening_failed(side, connect_exit(side, err), err,

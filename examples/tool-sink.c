@@ -71,7 +71,8 @@ static char *temp_name(const char *path)
     const char *name = slash ? slash + 1 : path;
     char *tmp;
 
-    if (asprintf(&tmp, "%.*s.%.200s.XXXXXX", (int)(name - path), path, name) < 0)
+    if (asprintf(&tmp, "%.*s.%.200s.XXXXXX", (int)(name - path), path, name) <
+        0)
         return NULL;
     return tmp;
 }
@@ -108,8 +109,8 @@ static int open_in_place(ToolSink *sink, uint64_t offset, QIOError **errp)
         return -1;
     }
     sink->existed = !stat(sink->path, &st);
-    sink->ioc = qio_channel_fd_new_path(sink->path, O_WRONLY | O_CREAT, 0600,
-                                        errp);
+    sink->ioc =
+        qio_channel_fd_new_path(sink->path, O_WRONLY | O_CREAT, 0600, errp);
     if (!sink->ioc)
         return -1;
     sink->keep = sink->existed && st.st_size < (off_t)offset ? st.st_size
