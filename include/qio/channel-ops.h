@@ -12,7 +12,8 @@
  * wakes waiters on shutdown, walks the chain on open, close and unref, sees to
  * it that close and finalize run once, and passes a non-NULL errp.
  *
- * What a method promises: it never blocks; it returns what its slot says; when
+ * What a method promises: it never blocks (unless invited, see
+ * QIO_CHANNEL_TRY_MAY_BLOCK); it returns what its slot says; when
  * it returns -1 it has set *errp, and when not, it has not; EINTR and SIGPIPE
  * stay inside; every descriptor it makes is close-on-exec. A layer speaks to
  * the channel beneath only through the qio_channel_try_*() functions below,
@@ -58,6 +59,16 @@ struct QIOPeerCred {
 /* A shutdown makes the descriptors of the poll slot ready by itself (true of
  * sockets), so a waiter needs no wake-up descriptor of the channel's own. */
 #define QIO_CHANNEL_OPS_SHUTDOWN_WAKES 0x1
+
+/* readv and writev honour QIO_CHANNEL_TRY_MAY_BLOCK, and the shutdown slot ends
+ * a call that waits so. */
+#define QIO_CHANNEL_OPS_CAN_BLOCK 0x2
+
+/* In the flags of readv and writev: the one exception from "never blocks". The
+ * caller waits without a deadline anyway, and would come back with poll(2) and
+ * a second try; a type with QIO_CHANNEL_OPS_CAN_BLOCK may wait in its system
+ * call instead. Never set for calls from a layer. */
+#define QIO_CHANNEL_TRY_MAY_BLOCK 0x10000
 
 struct QIOChannelOps {
     /* Mandatory: sizeof(QIOChannelOps). New slots are only added at the end. */

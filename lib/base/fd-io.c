@@ -66,17 +66,23 @@ static size_t at_most_iov_max(size_t niov)
 
 /* ---- sockets ---- */
 
-static ssize_t send_message(int fd, const struct msghdr *msg, QIOError **errp)
+static int wait_flag(int flags)
+{
+    return flags & QIOP_FD_MAY_BLOCK ? 0 : MSG_DONTWAIT;
+}
+
+static ssize_t send_message(int fd, const struct msghdr *msg, int flags,
+                            QIOError **errp)
 {
     ssize_t ret;
 
     do {
-        ret = sendmsg(fd, msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ret = sendmsg(fd, msg, wait_flag(flags) | MSG_NOSIGNAL);
     } while (ret < 0 && errno == EINTR);
     return ret < 0 ? io_failed(errp, "cannot write to the socket") : ret;
 }
 
-ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov,
+ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov, int flags,
                      QIOError **errp)
 {
     struct msghdr msg = {
@@ -84,11 +90,12 @@ ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov,
         .msg_iovlen = at_most_iov_max(niov),
     };
 
-    return send_message(fd, &msg, errp);
+    return send_message(fd, &msg, flags, errp);
 }
 
 ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
-                        const int *fds, size_t nfds, QIOError **errp)
+                        const int *fds, size_t nfds, int flags,
+                        QIOError **errp)
 {
     struct msghdr msg = {
         .msg_iov = (struct iovec *)iov,
@@ -98,7 +105,7 @@ ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
     struct cmsghdr *cmsg;
 
     if (nfds == 0) {
-        return send_message(fd, &msg, errp);
+        return send_message(fd, &msg, flags, errp);
     }
     if (nfds > QIOP_FD_PASS_MAX) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
@@ -120,31 +127,31 @@ ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
     cmsg->cmsg_type = SCM_RIGHTS;
     cmsg->cmsg_len = CMSG_LEN(nfds * sizeof(int));
     memcpy(CMSG_DATA(cmsg), fds, nfds * sizeof(int));
-    return send_message(fd, &msg, errp);
+    return send_message(fd, &msg, flags, errp);
 }
 
-static ssize_t recv_message(int fd, struct msghdr *msg, int extra_flags,
+static ssize_t recv_message(int fd, struct msghdr *msg, int flags,
                             QIOError **errp)
 {
-    int flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | extra_flags;
     ssize_t ret;
 
     do {
-        ret = recvmsg(fd, msg, flags);
+        ret = recvmsg(fd, msg,
+                      wait_flag(flags) | MSG_CMSG_CLOEXEC | (flags & MSG_PEEK));
     } while (ret < 0 && errno == EINTR);
     return ret < 0 ? io_failed(errp, "cannot read from the socket") : ret;
 }
 
 /* Without room for control messages the kernel drops descriptors itself. */
 ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov,
-                     int extra_flags, QIOError **errp)
+                     int flags, QIOError **errp)
 {
     struct msghdr msg = {
         .msg_iov = (struct iovec *)iov,
         .msg_iovlen = at_most_iov_max(niov),
     };
 
-    return recv_message(fd, &msg, extra_flags, errp);
+    return recv_message(fd, &msg, flags, errp);
 }
 
 /* The descriptors in a message, into out (QIOP_FD_PASS_MAX); how many. */
@@ -201,7 +208,7 @@ static int deliver_fds(const struct msghdr *msg, const int *got, size_t n,
 }
 
 ssize_t qiop_fd_recvmsg(int fd, const struct iovec *iov, size_t niov, int **fds,
-                        size_t *nfds, int extra_flags, QIOError **errp)
+                        size_t *nfds, int flags, QIOError **errp)
 {
     struct msghdr msg = {
         .msg_iov = (struct iovec *)iov,
@@ -217,12 +224,12 @@ ssize_t qiop_fd_recvmsg(int fd, const struct iovec *iov, size_t niov, int **fds,
         *nfds = 0;
     }
     /* A peek leaves descriptors for the read that takes the bytes. */
-    if (!fds || (extra_flags & MSG_PEEK)) {
-        return qiop_fd_recv(fd, iov, niov, extra_flags, errp);
+    if (!fds || (flags & MSG_PEEK)) {
+        return qiop_fd_recv(fd, iov, niov, flags, errp);
     }
     msg.msg_control = control.buf;
     msg.msg_controllen = sizeof(control.buf);
-    ret = recv_message(fd, &msg, extra_flags, errp);
+    ret = recv_message(fd, &msg, flags, errp);
     if (ret < 0) {
         return ret;
     }

@@ -132,11 +132,22 @@ static void keep_cause(struct qiop_socket *s, QIOError *const *errp)
     atomic_compare_exchange_strong(&s->cause, &none, cause);
 }
 
+/* Nothing goes either way any more, so that no sender is waiting either. */
+static bool is_dead(int fd)
+{
+    struct pollfd p = {.fd = fd};
+
+    return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 /* 0 bytes: the end, unless another call was told of a failure before. */
 static ssize_t at_end(struct qiop_socket *s, QIOError **errp)
 {
     int cause;
 
+    if (!is_dead(atomic_load(&s->fd))) {
+        return 0;
+    }
     pthread_mutex_lock(&s->send_lock);
     cause = atomic_load(&s->cause);
     pthread_mutex_unlock(&s->send_lock);
@@ -151,14 +162,15 @@ ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
                          size_t niov, bool passing, int **fds, size_t *nfds,
                          int flags, QIOError **errp)
 {
-    int extra = flags & QIO_CHANNEL_READ_FLAG_MSG_PEEK ? MSG_PEEK : 0;
+    int how = flags & QIO_CHANNEL_READ_FLAG_MSG_PEEK ? MSG_PEEK : 0;
     int fd = atomic_load(&s->fd);
     ssize_t n;
 
+    how |= flags & QIO_CHANNEL_TRY_MAY_BLOCK ? QIOP_FD_MAY_BLOCK : 0;
     if (passing) {
-        n = qiop_fd_recvmsg(fd, iov, niov, fds, nfds, extra, errp);
+        n = qiop_fd_recvmsg(fd, iov, niov, fds, nfds, how, errp);
     } else {
-        n = qiop_fd_recv(fd, iov, niov, extra, errp);
+        n = qiop_fd_recv(fd, iov, niov, how, errp);
     }
     if (n == 0) {
         return at_end(s, errp);
@@ -171,17 +183,18 @@ ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
 
 ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
                          size_t niov, bool passing, const int *fds, size_t nfds,
-                         QIOError **errp)
+                         int flags, QIOError **errp)
 {
+    int how = flags & QIO_CHANNEL_TRY_MAY_BLOCK ? QIOP_FD_MAY_BLOCK : 0;
     int fd = atomic_load(&s->fd);
     int cause = 0;
     ssize_t n;
 
     pthread_mutex_lock(&s->send_lock);
     if (passing) {
-        n = qiop_fd_sendmsg(fd, iov, niov, fds, nfds, errp);
+        n = qiop_fd_sendmsg(fd, iov, niov, fds, nfds, how, errp);
     } else {
-        n = qiop_fd_send(fd, iov, niov, errp);
+        n = qiop_fd_send(fd, iov, niov, how, errp);
     }
     if (n == -1) {
         keep_cause(s, errp);
@@ -215,6 +228,10 @@ int qiop_socket_advance(QIOChannel *ioc, QIOError **errp)
     rc = qiop_dial_step(s->dial, &fd, errp);
     if (rc != 0) {
         return rc;
+    }
+    if (qiop_fd_set_nonblock(fd, false, NULL, errp) < 0) {
+        qiop_fd_close(fd);
+        return -1;
     }
     qiop_dial_free(s->dial);
     s->dial = NULL;

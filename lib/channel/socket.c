@@ -28,9 +28,8 @@ static ssize_t socket_writev(QIOChannel *ioc, const struct iovec *iov,
                              size_t niov, const int *fds, size_t nfds,
                              int flags, QIOError **errp)
 {
-    (void)flags;
     return qiop_socket_send(qio_channel_private(ioc), iov, niov, false, fds,
-                            nfds, errp);
+                            nfds, flags, errp);
 }
 
 /* Hints: a transport without the option ignores them. */
@@ -57,7 +56,7 @@ const QIOChannelOps qiop_socket_tcp_ops = {
     .kind = QIO_CHANNEL_KIND_LEAF,
     .features =
         QIO_CHANNEL_FEATURE_SHUTDOWN | QIO_CHANNEL_FEATURE_READ_MSG_PEEK,
-    .flags = QIO_CHANNEL_OPS_SHUTDOWN_WAKES,
+    .flags = QIO_CHANNEL_OPS_SHUTDOWN_WAKES | QIO_CHANNEL_OPS_CAN_BLOCK,
     .advance = qiop_socket_advance,
     .readv = socket_readv,
     .writev = socket_writev,

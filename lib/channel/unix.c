@@ -19,7 +19,6 @@ static ssize_t unix_writev(QIOChannel *ioc, const struct iovec *iov,
                            size_t niov, const int *fds, size_t nfds, int flags,
                            QIOError **errp)
 {
-    (void)flags;
     if (nfds > QIO_CHANNEL_UNIX_MAX_FDS) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "%zu descriptors in one write, at most %d are possible",
@@ -27,7 +26,7 @@ static ssize_t unix_writev(QIOChannel *ioc, const struct iovec *iov,
         return -1;
     }
     return qiop_socket_send(qio_channel_private(ioc), iov, niov, nfds > 0, fds,
-                            nfds, errp);
+                            nfds, flags, errp);
 }
 
 static int query_peer_cred(QIOChannel *ioc, struct QIOPeerCred *out,
@@ -66,6 +65,7 @@ const QIOChannelOps qiop_unix_ops = {
     .kind = QIO_CHANNEL_KIND_LEAF,
     .features = QIO_CHANNEL_FEATURE_FD_PASS | QIO_CHANNEL_FEATURE_SHUTDOWN |
                 QIO_CHANNEL_FEATURE_READ_MSG_PEEK,
+    .flags = QIO_CHANNEL_OPS_CAN_BLOCK,
     .advance = qiop_socket_advance,
     .readv = unix_readv,
     .writev = unix_writev,

@@ -110,6 +110,7 @@ int qio_channel_readv_full_all_eof(QIOChannel *ioc, const struct iovec *iov,
                       qio_channel_name(ioc));
         return -1;
     }
+    flags &= QIO_CHANNEL_READ_FLAG_RELAXED_EOF;
     r = fill(ioc, iov, niov, fds ? &list : NULL, flags, errp);
     if (r != 1) {
         fd_list_close(&list);
@@ -173,6 +174,7 @@ int qio_channel_writev_full_all(QIOChannel *ioc, const struct iovec *iov,
     int64_t deadline = qiop_call_deadline(ioc);
     struct qiop_iov_cursor c;
 
+    (void)flags;
     qiop_iov_cursor_init(&c, iov, niov);
     if (nfds > 0 && qiop_iov_cursor_left(&c) == 0) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
@@ -184,8 +186,7 @@ int qio_channel_writev_full_all(QIOChannel *ioc, const struct iovec *iov,
         struct iovec slice[SLICE];
         size_t n;
         const struct iovec *v = rest(&c, slice, &n);
-        ssize_t r = qiop_writev_wait(ioc, v, n, fds, nfds, flags, deadline,
-                                     errp);
+        ssize_t r = qiop_writev_wait(ioc, v, n, fds, nfds, 0, deadline, errp);
 
         if (r == -1) {
             return -1;

@@ -11,10 +11,22 @@ int64_t qiop_call_deadline(const QIOChannel *ioc)
     return qiop_deadline(atomic_load(&ioc->timeout_ms));
 }
 
+/* Without a deadline a leaf may wait in its own system call, which saves the
+ * failing try and the poll(2). */
+static int invitation(const QIOChannel *ioc, int64_t deadline)
+{
+    if (deadline != QIOP_NEVER ||
+        !(ioc->ops.flags & QIO_CHANNEL_OPS_CAN_BLOCK)) {
+        return 0;
+    }
+    return QIO_CHANNEL_TRY_MAY_BLOCK;
+}
+
 ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                         int **fds, size_t *nfds, int flags, int64_t deadline,
                         QIOError **errp)
 {
+    flags |= invitation(ioc, deadline);
     for (;;) {
         ssize_t r = qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
 
@@ -32,6 +44,7 @@ ssize_t qiop_writev_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                          const int *fds, size_t nfds, int flags,
                          int64_t deadline, QIOError **errp)
 {
+    flags |= invitation(ioc, deadline);
     for (;;) {
         ssize_t r = qiop_try_writev(ioc, iov, niov, fds, nfds, flags, errp);
 
@@ -104,10 +117,9 @@ ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,
                                size_t niov, int **fds, size_t *nfds, int flags,
                                QIOError **errp)
 {
-    ssize_t r = qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
-
-    if (r != QIO_CHANNEL_ERR_BLOCK || !qio_channel_is_blocking(ioc)) {
-        return r;
+    flags &= QIO_CHANNEL_READ_FLAG_MSG_PEEK | QIO_CHANNEL_READ_FLAG_RELAXED_EOF;
+    if (!qio_channel_is_blocking(ioc)) {
+        return qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
     }
     return qiop_readv_wait(ioc, iov, niov, fds, nfds, flags,
                            qiop_call_deadline(ioc), errp);
@@ -117,17 +129,15 @@ ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
                                 size_t niov, const int *fds, size_t nfds,
                                 int flags, QIOError **errp)
 {
-    ssize_t r = qiop_try_writev(ioc, iov, niov, fds, nfds, flags, errp);
     int64_t deadline;
+    ssize_t r;
 
-    if (!qio_channel_is_blocking(ioc) ||
-        (r > 0 && !ioc->holds_output) || r == 0 || r == -1) {
-        return r;
+    (void)flags;
+    if (!qio_channel_is_blocking(ioc)) {
+        return qiop_try_writev(ioc, iov, niov, fds, nfds, 0, errp);
     }
     deadline = qiop_call_deadline(ioc);
-    if (r == QIO_CHANNEL_ERR_BLOCK) {
-        r = qiop_writev_wait(ioc, iov, niov, fds, nfds, flags, deadline, errp);
-    }
+    r = qiop_writev_wait(ioc, iov, niov, fds, nfds, 0, deadline, errp);
     if (r > 0 && ioc->holds_output &&
         qiop_flush_written(ioc, deadline, errp) < 0) {
         return -1;

@@ -229,7 +229,7 @@ static bool is_clients_trouble(int err)
 static int accept_one(int listen_fd, QIOChannel **out, QIOError **errp)
 {
     QIOError *err = NULL;
-    int fd = qiop_fd_accept(listen_fd, true, &err);
+    int fd = qiop_fd_accept(listen_fd, false, &err);
 
     if (fd < 0) {
         if (is_clients_trouble(qio_error_errno(err))) {

@@ -195,7 +195,7 @@ START_TEST(test_socket_io)
     in = one(buf, sizeof(buf));
     ck_assert_int_eq(qiop_fd_recv(s[1], &in, 1, 0, &err),
                      QIO_CHANNEL_ERR_BLOCK);
-    ck_assert_int_eq(qiop_fd_send(s[0], out, 2, &err), 5);
+    ck_assert_int_eq(qiop_fd_send(s[0], out, 2, 0, &err), 5);
     ck_assert_int_eq(qiop_fd_recv(s[1], &in, 1, MSG_PEEK, &err), 5);
     ck_assert_int_eq(qiop_fd_recv(s[1], &in, 1, 0, &err), 5);
     ck_assert_mem_eq(buf, "abcde", 5);
@@ -215,7 +215,7 @@ START_TEST(test_socket_full)
     int s[2];
 
     pair(s);
-    while ((n = qiop_fd_send(s[0], &out, 1, &err)) > 0) {
+    while ((n = qiop_fd_send(s[0], &out, 1, 0, &err)) > 0) {
     }
     ck_assert_int_eq(n, QIO_CHANNEL_ERR_BLOCK);
     qiotest_ok(&err);
@@ -231,15 +231,15 @@ START_TEST(test_socket_broken)
     int s[2];
 
     pair(s);
-    ck_assert_int_eq(qiop_fd_send(s[0], &iov, 1, &err), 1);
+    ck_assert_int_eq(qiop_fd_send(s[0], &iov, 1, 0, &err), 1);
     qiop_fd_close(s[1]);
-    ck_assert_int_eq(qiop_fd_send(s[0], &iov, 1, &err), -1);
+    ck_assert_int_eq(qiop_fd_send(s[0], &iov, 1, 0, &err), -1);
     ck_assert_int_eq(qio_error_errno(err), EPIPE);
     qiotest_error(&err, QIO_ERROR_BROKEN);
     qiop_fd_close(s[0]);
     /* Unread data at the peer's close is a reset. */
     pair(s);
-    ck_assert_int_eq(qiop_fd_send(s[0], &iov, 1, &err), 1);
+    ck_assert_int_eq(qiop_fd_send(s[0], &iov, 1, 0, &err), 1);
     qiop_fd_close(s[1]);
     iov = one(&c, 1);
     ck_assert_int_eq(qiop_fd_recv(s[0], &iov, 1, 0, &err), -1);
@@ -280,7 +280,7 @@ static void pass(int n, bool credentials)
     for (int i = 0; i < n; i++) {
         send[i] = p[i % 2];
     }
-    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, send, (size_t)n, &err), 1);
+    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, send, (size_t)n, 0, &err), 1);
     in = one(&c, 1);
     ck_assert_int_eq(qiop_fd_recvmsg(s[1], &in, 1, &fds, &nfds, 0, &err), 1);
     qiotest_ok(&err);
@@ -315,12 +315,12 @@ START_TEST(test_pass_refused)
         many[i] = s[0];
     }
     ck_assert_int_eq(
-        qiop_fd_sendmsg(s[0], &iov, 1, many, QIOP_FD_PASS_MAX + 1, &err), -1);
+        qiop_fd_sendmsg(s[0], &iov, 1, many, QIOP_FD_PASS_MAX + 1, 0, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
-    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &none, 1, many, 1, &err), -1);
+    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &none, 1, many, 1, 0, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
     many[0] = -1;
-    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, many, 1, &err), -1);
+    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, many, 1, 0, &err), -1);
     ck_assert_int_eq(qio_error_errno(err), EBADF);
     qiotest_error(&err, QIO_ERROR_SYSTEM);
     qiop_fd_close_many(s, 2);
@@ -338,9 +338,9 @@ START_TEST(test_pass_unasked)
     pair(s);
     before = qiotest_count_fds();
     in = one(c, 2);
-    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, s, 2, &err), 2);
+    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, s, 2, 0, &err), 2);
     ck_assert_int_eq(qiop_fd_recvmsg(s[1], &in, 1, NULL, NULL, 0, &err), 2);
-    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, s, 2, &err), 2);
+    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, s, 2, 0, &err), 2);
     ck_assert_int_eq(qiop_fd_recv(s[1], &in, 1, 0, &err), 2);
     qiotest_ok(&err);
     ck_assert_int_eq(qiotest_count_fds(), before);
@@ -358,7 +358,7 @@ START_TEST(test_pass_peek)
 
     pair(s);
     in = one(&c, 1);
-    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, s, 1, &err), 1);
+    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, s, 1, 0, &err), 1);
     ck_assert_int_eq(qiop_fd_recvmsg(s[1], &in, 1, &fds, &nfds, MSG_PEEK, &err),
                      1);
     ck_assert_ptr_null(fds);
@@ -385,7 +385,7 @@ START_TEST(test_pass_truncated)
     for (int i = 0; i < 10; i++) {
         send[i] = s[0];
     }
-    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, send, 10, &err), 1);
+    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, send, 10, 0, &err), 1);
     count = qiotest_count_fds();
     top = qiop_fd_dup(s[0], &err);
     qiop_fd_close(top);
@@ -479,7 +479,7 @@ START_TEST(test_iov_max)
     ck_assert_int_eq(qiop_fd_pipe(p, true, &err), 0);
     pair(s);
     ck_assert_int_eq(qiop_fd_writev(p[1], iov, IOV_MAX + 5, &err), IOV_MAX);
-    ck_assert_int_eq(qiop_fd_send(s[0], iov, IOV_MAX + 5, &err), IOV_MAX);
+    ck_assert_int_eq(qiop_fd_send(s[0], iov, IOV_MAX + 5, 0, &err), IOV_MAX);
     qiotest_ok(&err);
     qiop_fd_close_many(p, 2);
     qiop_fd_close_many(s, 2);

@@ -182,7 +182,7 @@ static bool pass_fds(void *opaque, QIOError **errp)
 
     in.iov_base = &c;
     in.iov_len = 1;
-    if (qiop_fd_sendmsg(s[0], &iov, 1, s, 2, errp) != 1) {
+    if (qiop_fd_sendmsg(s[0], &iov, 1, s, 2, 0, errp) != 1) {
         return false;
     }
     n = qiop_fd_recvmsg(s[1], &in, 1, &fds, &nfds, 0, errp);
@@ -214,7 +214,7 @@ static bool fail_calls(void *opaque, QIOError **errp)
     all = all && qiop_fd_dup(-1, &err[1]) < 0;
     all = all && qiop_fd_readv(-1, &iov, 1, &err[2]) < 0;
     all = all && qiop_fd_writev(-1, &iov, 1, &err[3]) < 0;
-    all = all && qiop_fd_send(-1, &iov, 1, &err[4]) < 0;
+    all = all && qiop_fd_send(-1, &iov, 1, 0, &err[4]) < 0;
     all = all && qiop_fd_recv(-1, &iov, 1, 0, &err[5]) < 0;
     for (int i = 0; i < 6; i++) {
         all = all && err[i];
