@@ -213,7 +213,10 @@ static int setup_client(QIOTLSCreds *creds, const char *username,
                                                 &e->key, GNUTLS_PSK_KEY_RAW);
     }
     if (ret < 0) {
-        qio_error_set_tls(errp, QIO_ERROR_CREDENTIALS, ret,
+        qio_error_set_tls(errp,
+                          ret == GNUTLS_E_MEMORY_ERROR ? QIO_ERROR_NOMEM
+                                                       : QIO_ERROR_CREDENTIALS,
+                          ret,
                           "cannot use the key of '%s' in '%s/" PSK_FILE
                           "': %s", user, creds->dir, gnutls_strerror(ret));
         return -1;

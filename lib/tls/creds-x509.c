@@ -3,6 +3,7 @@
 #include <config.h>
 #include "creds.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -248,11 +249,14 @@ QIOTLSCreds *qio_tls_creds_x509_new(QIOTLSEndpoint endpoint, const char *dir,
                                     const char *password, const char *priority,
                                     unsigned flags, QIOError **errp)
 {
+    QIOError *err = NULL;
     QIOTLSCreds *creds;
 
     creds = qiop_creds_new(endpoint, QIO_TLS_CREDS_X509, dir, priority, "",
                            flags, errp);
-    if (creds && x509_load(creds, password, errp)) {
+    errno = 0;
+    if (creds && x509_load(creds, password, &err)) {
+        qiop_creds_fail(err, errp);
         qio_tls_creds_unref(creds);
         return NULL;
     }

@@ -28,8 +28,9 @@ static int set_priority(QIOTLSCreds *creds, const char *priority,
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return -1;
     }
+    errno = 0;
     ret = gnutls_priority_init(&creds->priority, text, &bad);
-    if (ret == GNUTLS_E_MEMORY_ERROR) {
+    if (ret == GNUTLS_E_MEMORY_ERROR || (ret < 0 && errno == ENOMEM)) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
     } else if (ret < 0) {
         qio_error_set_tls(errp, QIO_ERROR_INVALID, ret,
@@ -80,6 +81,16 @@ QIOTLSCreds *qiop_creds_new(QIOTLSEndpoint endpoint, QIOTLSCredsKind kind,
 fail:
     qio_tls_creds_unref(creds);
     return NULL;
+}
+
+void qiop_creds_fail(QIOError *err, QIOError **errp)
+{
+    if (errno == ENOMEM && qio_error_code(err) != QIO_ERROR_NOMEM) {
+        qio_error_free(err);
+        err = NULL;
+        qio_error_set(&err, QIO_ERROR_NOMEM, 0, "out of memory");
+    }
+    qio_error_propagate(errp, err);
 }
 
 QIOTLSCreds *qio_tls_creds_ref(QIOTLSCreds *creds)
@@ -224,7 +235,7 @@ int qiop_creds_file_read(const char *path, bool optional, gnutls_datum_t *out,
             qio_error_free(err);
             return 1;
         }
-        if (e) {
+        if (e && e != ENOMEM) {
             qio_error_free(err);
             file_error(errp, path, e);
             return -1;

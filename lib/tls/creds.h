@@ -49,6 +49,11 @@ QIOTLSCreds *qiop_creds_new(QIOTLSEndpoint endpoint, QIOTLSCredsKind kind,
                             const char *suffix, unsigned flags,
                             QIOError **errp);
 
+/* Hand on the error of a loader that began with errno = 0. Whatever GnuTLS made
+ * of it ("not the key of this certificate"): when malloc() has left ENOMEM
+ * there, it was the memory. */
+void qiop_creds_fail(QIOError *err, QIOError **errp);
+
 /* Wipe and free what creds-psk.c put there. */
 void qiop_creds_psk_clear(QIOTLSCreds *creds);
 

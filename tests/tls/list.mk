@@ -3,9 +3,11 @@ tls_tests = \
 	tests/tls/test-control \
 	tests/tls/test-creds \
 	tests/tls/test-creds-x509 \
+	tests/tls/test-nomem \
 	tests/tls/test-session \
 	tests/tls/test-verify
 
 tests_tls_test_control_SOURCES = tests/tls/test-control.c tests/tls/sessionpair.h
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
 tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
+tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
