@@ -180,6 +180,10 @@ static void use_after_shutdown(struct run *r)
 
 /* ---- shutdown from another thread ---- */
 
+/* With a deadline the core waits by poll(2), without one a leaf may wait in
+ * its system call: both have to end. */
+#define WITH_DEADLINE 20000
+
 static void end_reader(struct run *r, QIOChannelShutdown how)
 {
     struct mover in = {.ioc = r->pair[1], .bytes = UINT64_MAX};
@@ -194,6 +198,12 @@ static void end_reader(struct run *r, QIOChannelShutdown how)
 
 static void shutdown_ends_reader(struct run *r)
 {
+    end_reader(r, QIO_CHANNEL_SHUTDOWN_READ);
+}
+
+static void shutdown_ends_polling_reader(struct run *r)
+{
+    qio_channel_set_timeout(r->pair[1], WITH_DEADLINE);
     end_reader(r, QIO_CHANNEL_SHUTDOWN_READ);
 }
 
@@ -216,6 +226,12 @@ static void end_writer(struct run *r, QIOChannelShutdown how)
 
 static void shutdown_ends_writer(struct run *r)
 {
+    end_writer(r, QIO_CHANNEL_SHUTDOWN_WRITE);
+}
+
+static void shutdown_ends_polling_writer(struct run *r)
+{
+    qio_channel_set_timeout(r->pair[0], WITH_DEADLINE);
     end_writer(r, QIO_CHANNEL_SHUTDOWN_WRITE);
 }
 
@@ -357,8 +373,10 @@ const struct contract_test contract_end_tests[] = {
     {"use_after_close", 0, 0, use_after_close},
     {"use_after_shutdown", 0, 0, use_after_shutdown},
     {"shutdown_ends_reader", 0, 0, shutdown_ends_reader},
+    {"shutdown_ends_polling_reader", 0, 0, shutdown_ends_polling_reader},
     {"shutdown_both_ends_reader", 0, 0, shutdown_both_ends_reader},
     {"shutdown_ends_writer", 0, 0, shutdown_ends_writer},
+    {"shutdown_ends_polling_writer", 0, 0, shutdown_ends_polling_writer},
     {"shutdown_both_ends_writer", 0, 0, shutdown_both_ends_writer},
     {"shutdown_ends_wait", 0, 0, shutdown_ends_wait},
     {"shutdown_in_full_swing", 0, CONTRACT_ONE_WAY | CONTRACT_GONE_IS_NOT_SEEN,
