@@ -303,7 +303,8 @@ static void look_at_layers(ToolSide *side)
             side->tls = c;
     }
     side->talks = tool_side_socket(side) >= 0 || side->leaf != side->ioc ||
-                  (side->network && type == QIO_ENDPOINT_EXEC);
+                  (side->network && type == QIO_ENDPOINT_EXEC) ||
+                  (side->network && side->input && type == QIO_ENDPOINT_STDIO);
     if (!side->network || !side->tls)
         return;
     side->result->tls = qio_channel_tls_describe(side->tls, NULL);
