@@ -2,6 +2,7 @@ migration_tests = \
 	tests/migration/test-connect \
 	tests/migration/test-follow \
 	tests/migration/test-json-scan \
+	tests/migration/test-nomem \
 	tests/migration/test-rate \
 	tests/migration/test-stream \
 	tests/migration/test-stream-output \
@@ -13,3 +14,5 @@ tests_migration_test_stream_SOURCES = \
 	tests/migration/test-stream.c $(migration_tape)
 tests_migration_test_stream_output_SOURCES = \
 	tests/migration/test-stream-output.c $(migration_tape)
+
+tests_migration_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
