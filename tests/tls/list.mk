@@ -4,6 +4,7 @@ tls_tests = \
 	tests/tls/test-creds \
 	tests/tls/test-creds-x509 \
 	tests/tls/test-nomem \
+	tests/tls/test-nomem-verify \
 	tests/tls/test-session \
 	tests/tls/test-verify
 
@@ -11,3 +12,5 @@ tests_tls_test_control_SOURCES = tests/tls/test-control.c tests/tls/sessionpair.
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
 tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
 tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
+tests_tls_test_nomem_verify_LDADD = $(FAILMALLOC) $(LDADD)
+tests_tls_test_nomem_verify_SOURCES = tests/tls/test-nomem-verify.c tests/tls/sessionpair.h
