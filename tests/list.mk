@@ -16,6 +16,7 @@ failmalloc_sources = tests/failmalloc.c tests/failmalloc.h
 
 # Run by make check: the rules of the house.
 script_tests = \
+	tests/bench/bench-relay \
 	tests/examples \
 	tests/rules/banned \
 	tests/rules/calls \
@@ -30,5 +31,6 @@ test_scripts = \
 	tests/run \
 	tests/packages.sh \
 	tests/valgrind.supp \
+	tests/bench/bench-relay \
 	tests/examples \
 	tests/long
