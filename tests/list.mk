@@ -16,7 +16,6 @@ failmalloc_sources = tests/failmalloc.c tests/failmalloc.h
 
 # Run by make check: the rules of the house.
 script_tests = \
-	tests/bench/bench-relay \
 	tests/examples \
 	tests/rules/banned \
 	tests/rules/calls \
