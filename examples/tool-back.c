@@ -67,16 +67,18 @@ static void *run(void *opaque)
 
     while ((n = qio_channel_read(back->from, buf, sizeof(buf), &err)) > 0) {
         remember(back, buf, (size_t)n);
-        if (!back->to || gone || !atomic_load(&back->return_path))
+        if (!back->to || gone || !atomic_load(&back->return_path)) {
             continue;
+        }
         /* An input that has left needs no answer any more. */
         gone = qio_channel_write_all(back->to, buf, (size_t)n, NULL) != 0;
     }
     /* The transfer may be waiting for bytes that have nowhere to go now. */
     if (err && qio_error_code(err) != QIO_ERROR_SHUTDOWN &&
         !(tool_is_cut(err) &&
-          atomic_load(&back->state) == QIO_MIGRATION_FOLLOW_WHOLE))
+          atomic_load(&back->state) == QIO_MIGRATION_FOLLOW_WHOLE)) {
         qio_channel_shutdown(back->wake, QIO_CHANNEL_SHUTDOWN_READ, NULL);
+    }
     pthread_mutex_lock(&back->lock);
     back->ended = true;
     back->err = err;
@@ -91,8 +93,9 @@ int tool_back_start(ToolBack *back, QIOChannel *from, QIOChannel *to,
     back->from = from;
     back->to = to;
     back->wake = wake;
-    if (pthread_create(&back->thread, NULL, run, back))
+    if (pthread_create(&back->thread, NULL, run, back)) {
         return -1;
+    }
     back->started = true;
     return 0;
 }
@@ -111,12 +114,14 @@ bool tool_back_wait(ToolBack *back, int timeout_ms)
                           .tv_nsec = until % 1000000 * 1000};
     bool ended;
 
-    if (!back->started)
+    if (!back->started) {
         return true;
+    }
     pthread_mutex_lock(&back->lock);
     while (!back->ended &&
-           pthread_cond_timedwait(&back->cond, &back->lock, &ts) != ETIMEDOUT)
+           pthread_cond_timedwait(&back->cond, &back->lock, &ts) != ETIMEDOUT) {
         ;
+    }
     ended = back->ended;
     pthread_mutex_unlock(&back->lock);
     return ended;
@@ -147,15 +152,18 @@ void tool_back_stop(ToolBack *back)
 {
     QIOChannel *leaf = back->to;
 
-    if (!back->started)
+    if (!back->started) {
         return;
+    }
     qio_channel_shutdown(back->from, QIO_CHANNEL_SHUTDOWN_READ, NULL);
     if (!tool_back_wait(back, BACK_STOP_MS)) {
         /* Stuck in a write. Beneath all layers, so that none says goodbye. */
-        while (leaf && qio_channel_base(leaf))
+        while (leaf && qio_channel_base(leaf)) {
             leaf = qio_channel_base(leaf);
-        if (leaf)
+        }
+        if (leaf) {
             qio_channel_shutdown(leaf, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
+        }
     }
     pthread_join(back->thread, NULL);
     back->started = false;

@@ -29,8 +29,9 @@ static int add_objects(Tool *t)
 
     for (size_t i = 0; i < t->opt.n_objects; i++) {
         /* Not the text itself in the message: it may hold a secret. */
-        if (qio_objects_add(t->objects, t->opt.objects[i], &err))
+        if (qio_objects_add(t->objects, t->opt.objects[i], &err)) {
             return tool_fail(&t->result, TOOL_USAGE, err, "--object");
+        }
     }
     return 0;
 }
@@ -58,14 +59,17 @@ static int transfer(Tool *t)
         .out = &t->out,
     };
 
-    if (add_objects(t))
+    if (add_objects(t)) {
         return -1;
+    }
     if (tool_side_prepare(&t->in) || tool_side_prepare(&t->out) ||
-        tool_side_listen(&t->out) || tool_side_listen(&t->in))
+        tool_side_listen(&t->out) || tool_side_listen(&t->in)) {
         return -1;
+    }
     /* The input first: nothing is made, and nobody called, for a stranger. */
-    if (tool_side_open(&t->in))
+    if (tool_side_open(&t->in)) {
         return -1;
+    }
     if (tool_side_open(&t->out)) {
         tool_side_abort(&t->in);
         return -1;
@@ -77,15 +81,17 @@ static void run(Tool *t)
 {
     QIOError *err = NULL;
 
-    if (tool_stop_init(&t->stop, &t->opt, &t->result, last_resort, t))
+    if (tool_stop_init(&t->stop, &t->opt, &t->result, last_resort, t)) {
         return;
+    }
     t->objects = qio_objects_new(&err);
     set_side(t, &t->in, t->opt.input, true);
     set_side(t, &t->out, t->opt.output, false);
-    if (t->objects)
+    if (t->objects) {
         transfer(t);
-    else
+    } else {
         tool_fail(&t->result, TOOL_FAILED, err, "objects");
+    }
     tool_stop_end(&t->stop);
     tool_side_clear(&t->in);
     tool_side_clear(&t->out);

@@ -90,21 +90,25 @@ static bool parse_size(const char *text, uint64_t *size)
     unsigned long long v;
     unsigned shift = 0;
 
-    if (*text < '0' || *text > '9')
+    if (*text < '0' || *text > '9') {
         return false;
+    }
     errno = 0;
     v = strtoull(text, &end, 10);
-    if (errno || end == text)
+    if (errno || end == text) {
         return false;
+    }
     if (*end) {
         const char *s = strchr(suffixes, *end == 'K' ? 'k' : *end);
 
-        if (!s || end[1])
+        if (!s || end[1]) {
             return false;
+        }
         shift = 10 * (unsigned)(s - suffixes + 1);
     }
-    if (v == 0 || v > UINT64_MAX >> shift)
+    if (v == 0 || v > UINT64_MAX >> shift) {
         return false;
+    }
     *size = (uint64_t)v << shift;
     return true;
 }
@@ -114,13 +118,15 @@ static bool parse_seconds(const char *text, int *ms)
     char *end;
     double v;
 
-    if ((*text < '0' || *text > '9') && *text != '.')
+    if ((*text < '0' || *text > '9') && *text != '.') {
         return false;
+    }
     errno = 0;
     v = strtod(text, &end);
     if (errno || end == text || *end || !(v >= 0.001) ||
-        v > (double)(INT_MAX / 1000))
+        v > (double)(INT_MAX / 1000)) {
         return false;
+    }
     *ms = (int)(v * 1000);
     return true;
 }
@@ -180,10 +186,11 @@ static ToolParse check_options(ToolOptions *opt)
         usage(opt, "--json and stdio: both want standard output");
         return TOOL_PARSE_USAGE;
     }
-    if (opt->quiet)
+    if (opt->quiet) {
         opt->progress = false;
-    else if (isatty(STDERR_FILENO))
+    } else if (isatty(STDERR_FILENO)) {
         opt->progress = true;
+    }
     return TOOL_PARSE_RUN;
 }
 
@@ -214,8 +221,9 @@ ToolParse tool_options_parse(ToolOptions *opt, const ToolSpec *spec, int argc,
             usage(opt, "unknown option %s", argv[optind - 1]);
             return TOOL_PARSE_USAGE;
         default:
-            if (take_option(opt, which, optarg))
+            if (take_option(opt, which, optarg)) {
                 break;
+            }
             usage(opt, "--%s: '%s' will not do", long_options[index].name,
                   optarg);
             return TOOL_PARSE_USAGE;

@@ -31,15 +31,17 @@ int tool_fail(ToolResult *r, int exit_code, QIOError *err, const char *fmt, ...)
     r->exit = exit_code;
     r->code = qio_error_code(err);
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0)
+    if (vasprintf(&text, fmt, ap) < 0) {
         text = NULL;
+    }
     va_end(ap);
     r->message = text;
     if (err && text) {
-        if (asprintf(&r->message, "%s: %s", text, qio_error_message(err)) < 0)
+        if (asprintf(&r->message, "%s: %s", text, qio_error_message(err)) < 0) {
             r->message = text;
-        else
+        } else {
             free(text);
+        }
     }
     qio_error_free(err);
     return -1;
@@ -54,8 +56,9 @@ void tool_say(const ToolOptions *opt, const char *fmt, ...)
     va_start(ap, fmt);
     n = vasprintf(&text, fmt, ap);
     va_end(ap);
-    if (n < 0)
+    if (n < 0) {
         return;
+    }
     /* One write, so that lines of two tools on one terminal stay whole. */
     fprintf(stderr, "%s: %s\n", opt->spec->name, text);
     free(text);
@@ -92,8 +95,9 @@ void tool_progress(const ToolOptions *opt, const ToolResult *r, uint64_t bytes,
     format_size(rate, s > 0 ? (double)bytes / s : 0);
     fprintf(stderr, "%s%s: %s, %s/s, %.1f s", tty ? "\r" : "", opt->spec->name,
             size, rate, s);
-    if (final && r->tls)
+    if (final && r->tls) {
         fprintf(stderr, ", %s", r->tls);
+    }
     /* Erase what a longer line left behind. */
     fprintf(stderr, "%s%s", tty ? "\033[K" : "", final || !tty ? "\n" : "");
 }
@@ -106,12 +110,13 @@ static void json_string(FILE *f, const char *text)
     }
     fputc('"', f);
     for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '"' || *p == '\\')
+        if (*p == '"' || *p == '\\') {
             fprintf(f, "\\%c", *p);
-        else if (*p < 0x20 || *p == 0x7f)
+        } else if (*p < 0x20 || *p == 0x7f) {
             fprintf(f, "\\u%04x", *p);
-        else
+        } else {
             fputc(*p, f);
+        }
     }
     fputc('"', f);
 }
@@ -143,12 +148,15 @@ static void print_json(const ToolOptions *opt, const ToolResult *r)
 
 int tool_report(const ToolOptions *opt, const ToolResult *r)
 {
-    if (opt->progress && r->started_us)
+    if (opt->progress && r->started_us) {
         tool_progress(opt, r, r->bytes, true);
-    if (r->exit)
+    }
+    if (r->exit) {
         tool_say(opt, "%s", r->message ? r->message : "out of memory");
-    if (opt->json)
+    }
+    if (opt->json) {
         print_json(opt, r);
+    }
     return r->exit;
 }
 

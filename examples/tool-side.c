@@ -15,8 +15,9 @@
 
 const char *tool_side_name(const ToolSide *side)
 {
-    if (side->network)
+    if (side->network) {
         return side->input ? "sender" : "receiver";
+    }
     return side->input ? "source" : "sink";
 }
 
@@ -38,22 +39,25 @@ static int prepare_tls(ToolSide *side)
     QIOError *err = NULL;
     int rc = 0;
 
-    if (!side->network)
+    if (!side->network) {
         return 0;
+    }
     if (opt->tls_creds) {
         rc = qio_endpoint_add_tls(side->ep, opt->tls_creds, opt->tls_hostname,
                                   opt->tls_authz, &err);
     } else if (opt->tls_hostname || opt->tls_authz) {
-        if (!qio_endpoint_has_tls(side->ep))
+        if (!qio_endpoint_has_tls(side->ep)) {
             return tool_fail(
                 side->result, TOOL_USAGE, NULL, "%s needs --tls-creds",
                 opt->tls_hostname ? "--tls-hostname" : "--tls-authz");
+        }
         rc = qio_endpoint_set_tls_peer(side->ep, opt->tls_hostname,
                                        opt->tls_authz, &err);
     }
-    if (rc)
+    if (rc) {
         return tool_fail(side->result, TOOL_USAGE, err, "%s",
                          tool_side_name(side));
+    }
     return 0;
 }
 
@@ -64,8 +68,9 @@ static bool wants_to_listen(const ToolSide *side)
     bool socket = qio_endpoint_type(side->ep) == QIO_ENDPOINT_SOCKET;
     int mode = qio_endpoint_listen_mode(side->ep);
 
-    if (mode >= 0)
+    if (mode >= 0) {
         return mode;
+    }
     return side->input && (socket || side->network);
 }
 
@@ -76,18 +81,22 @@ static int check_creds(ToolSide *side, bool server)
     QIOError *err = NULL;
     QIOTLSCreds *creds;
 
-    if (!side->network || !opt->tls_creds)
+    if (!side->network || !opt->tls_creds) {
         return 0;
+    }
     creds = qio_objects_get_tls_creds(side->objects, opt->tls_creds, &err);
-    if (!creds)
+    if (!creds) {
         return tool_fail(side->result, TOOL_USAGE, err, "--tls-creds");
-    if (server != (qio_tls_creds_endpoint(creds) == QIO_TLS_ENDPOINT_SERVER))
+    }
+    if (server != (qio_tls_creds_endpoint(creds) == QIO_TLS_ENDPOINT_SERVER)) {
         return tool_fail(side->result, TOOL_USAGE, NULL,
                          "--tls-creds: '%s' must have endpoint=%s here",
                          opt->tls_creds, server ? "server" : "client");
+    }
     if (opt->tls_authz &&
-        !qio_objects_get_authz(side->objects, opt->tls_authz, &err))
+        !qio_objects_get_authz(side->objects, opt->tls_authz, &err)) {
         return tool_fail(side->result, TOOL_USAGE, err, "--tls-authz");
+    }
     return 0;
 }
 
@@ -102,14 +111,17 @@ int tool_side_prepare(ToolSide *side)
     QIOError *err = NULL;
 
     side->ep = qio_endpoint_parse(side->text, &err);
-    if (!side->ep)
+    if (!side->ep) {
         return tool_fail(side->result, TOOL_USAGE, err, "%s",
                          tool_side_name(side));
-    if (prepare_tls(side) || check_creds(side, wants_to_listen(side)))
+    }
+    if (prepare_tls(side) || check_creds(side, wants_to_listen(side))) {
         return -1;
+    }
     if (!side->input && is_plain_file(side) &&
-        tool_sink_check(qio_endpoint_path(side->ep), &err))
+        tool_sink_check(qio_endpoint_path(side->ep), &err)) {
         return tool_fail(side->result, TOOL_LOCAL, err, "sink");
+    }
     return 0;
 }
 
@@ -132,8 +144,9 @@ static int connect_exit(const ToolSide *side, const QIOError *err)
     default:
         break;
     }
-    if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_SOCKET)
+    if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_SOCKET) {
         return TOOL_CONNECT;
+    }
     return side->network ? TOOL_CONNECT : TOOL_LOCAL;
 }
 
@@ -167,8 +180,9 @@ static void say_where(const ToolSide *side)
         QIOAddress *addr = qio_listener_get_address(side->listener, i, NULL);
         char *text = addr ? qio_address_to_string(addr, NULL) : NULL;
 
-        if (text)
+        if (text) {
             tool_say(side->opt, "listening on %s", text);
+        }
         free(text);
         qio_address_free(addr);
     }
@@ -178,12 +192,14 @@ int tool_side_listen(ToolSide *side)
 {
     QIOError *err = NULL;
 
-    if (!wants_to_listen(side))
+    if (!wants_to_listen(side)) {
         return 0;
+    }
     side->listener = qio_endpoint_listen_sync(side->ep, side->objects, 1, &err);
-    if (!side->listener)
+    if (!side->listener) {
         return tool_fail(side->result, connect_exit(side, err), err, "%s",
                          tool_side_name(side));
+    }
     say_where(side);
     return 0;
 }
@@ -193,8 +209,9 @@ static QIOEndpointMode mode_of(const ToolSide *side)
     QIOEndpointType type = qio_endpoint_type(side->ep);
 
     if (qio_endpoint_has_tls(side->ep) ||
-        (side->network && type != QIO_ENDPOINT_FILE))
+        (side->network && type != QIO_ENDPOINT_FILE)) {
         return QIO_ENDPOINT_READWRITE;
+    }
     return side->input ? QIO_ENDPOINT_READ : QIO_ENDPOINT_WRITE;
 }
 
@@ -210,9 +227,10 @@ static QIOChannel *accept_base(ToolSide *side)
     tool_stop_watch_listener(side->stop, NULL);
     qio_listener_free(side->listener);
     side->listener = NULL;
-    if (!base)
+    if (!base) {
         opening_failed(side, connect_exit(side, err), err,
                        "no connection came");
+    }
     return base;
 }
 
@@ -225,8 +243,10 @@ static QIOChannel *connect_socket(ToolSide *side)
     if (base) {
         tool_stop_watch(side->stop, side->input, base,
                         QIO_CHANNEL_SHUTDOWN_BOTH);
-        if (!qio_channel_open_sync(base, tool_options_timeout(side->opt), &err))
+        if (!qio_channel_open_sync(base, tool_options_timeout(side->opt),
+                                   &err)) {
             return base;
+        }
     }
     opening_failed(side, connect_exit(side, err), err, tool_side_name(side));
     qio_channel_unref(base);
@@ -242,8 +262,9 @@ static int add_layers(ToolSide *side, QIOChannel *base, bool as_server)
         qio_endpoint_layer_sync(side->ep, side->objects, base, as_server,
                                 tool_options_timeout(side->opt), &err);
     qio_channel_unref(base);
-    if (side->ioc)
+    if (side->ioc) {
         return 0;
+    }
     return opening_failed(side, handshake_exit(side, err), err,
                           side->input ? "the sender was not accepted"
                                       : "the receiver was not accepted");
@@ -256,8 +277,9 @@ static int open_sink(ToolSide *side)
     side->sink =
         tool_sink_open(qio_endpoint_path(side->ep),
                        qio_endpoint_offset(side->ep), side->opt->fsync, &err);
-    if (!side->sink)
+    if (!side->sink) {
         return opening_failed(side, TOOL_LOCAL, err, tool_side_name(side));
+    }
     side->ioc = qio_channel_ref(tool_sink_channel(side->sink));
     return 0;
 }
@@ -269,8 +291,9 @@ static int open_other(ToolSide *side)
     side->ioc =
         qio_endpoint_connect_sync(side->ep, side->objects, mode_of(side),
                                   tool_options_timeout(side->opt), &err);
-    if (side->ioc)
+    if (side->ioc) {
         return 0;
+    }
     return opening_failed(side, connect_exit(side, err), err,
                           tool_side_name(side));
 }
@@ -287,8 +310,9 @@ static int open_any(ToolSide *side)
         base = connect_socket(side);
         return base ? add_layers(side, base, false) : -1;
     }
-    if (!side->input && is_plain_file(side))
+    if (!side->input && is_plain_file(side)) {
         return open_sink(side);
+    }
     return open_other(side);
 }
 
@@ -299,22 +323,25 @@ static void look_at_layers(ToolSide *side)
 
     for (QIOChannel *c = side->ioc; c; c = qio_channel_base(c)) {
         side->leaf = c;
-        if (!side->tls && !strcmp(qio_channel_type_name(c), "tls"))
+        if (!side->tls && !strcmp(qio_channel_type_name(c), "tls")) {
             side->tls = c;
+        }
     }
     side->talks = tool_side_socket(side) >= 0 || side->leaf != side->ioc ||
                   (side->network && type == QIO_ENDPOINT_EXEC) ||
                   (side->network && side->input && type == QIO_ENDPOINT_STDIO);
-    if (!side->network || !side->tls)
+    if (!side->network || !side->tls) {
         return;
+    }
     side->result->tls = qio_channel_tls_describe(side->tls, NULL);
     side->result->identity = qio_channel_tls_peer_identity(side->tls, NULL);
 }
 
 int tool_side_open(ToolSide *side)
 {
-    if (open_any(side))
+    if (open_any(side)) {
         return -1;
+    }
     /* Only readers are woken: shutting WRITE would say goodbye properly, and
      * a transfer that was broken off must not look complete. */
     tool_stop_watch(side->stop, side->input, side->ioc,
@@ -327,8 +354,9 @@ int tool_side_open(ToolSide *side)
 
 int tool_side_wait_command(ToolSide *side, QIOError **errp)
 {
-    if (qio_endpoint_type(side->ep) != QIO_ENDPOINT_EXEC)
+    if (qio_endpoint_type(side->ep) != QIO_ENDPOINT_EXEC) {
         return 0;
+    }
     return qio_channel_command_wait(side->leaf, side->opt->timeout_ms, NULL,
                                     errp);
 }
@@ -338,28 +366,34 @@ void tool_side_break(ToolSide *side)
     struct linger hard = {.l_onoff = 1, .l_linger = 0};
     int fd = tool_side_socket(side);
 
-    if (side->sink)
+    if (side->sink) {
         tool_sink_discard(side->sink);
-    if (!side->ioc)
+    }
+    if (!side->ioc) {
         return;
+    }
     /* Its input ends now: it must not take that for the whole. */
-    if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_EXEC)
+    if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_EXEC) {
         qio_channel_command_terminate(side->leaf, COMMAND_GRACE_MS, NULL);
+    }
     /* A reset would overtake the alert. */
-    if (side->tls)
+    if (side->tls) {
         qio_channel_tls_abort(side->tls, NULL);
-    else if (fd >= 0)
+    } else if (fd >= 0) {
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    }
 }
 
 void tool_side_abort(ToolSide *side)
 {
     bool open = side->ioc && qio_channel_is_open(side->ioc);
 
-    if (side->sink)
+    if (side->sink) {
         tool_sink_discard(side->sink);
-    if (!open)
+    }
+    if (!open) {
         return;
+    }
     tool_side_break(side);
     qio_channel_close(side->ioc, NULL);
 }

@@ -37,8 +37,9 @@ static char *dir_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
 
-    if (!slash)
+    if (!slash) {
         return strdup(".");
+    }
     return strndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
@@ -53,13 +54,15 @@ int tool_sink_check(const char *path, QIOError **errp)
             qio_error_set(errp, QIO_ERROR_SYSTEM, EISDIR, "%s", path);
             return -1;
         }
-        if (!S_ISREG(st.st_mode))
+        if (!S_ISREG(st.st_mode)) {
             return 0;
+        }
     }
     dir = dir_of(path);
     rc = dir ? access(dir, W_OK | X_OK) : -1;
-    if (rc)
+    if (rc) {
         qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "directory of %s", path);
+    }
     free(dir);
     return rc;
 }
@@ -72,8 +75,9 @@ static char *temp_name(const char *path)
     char *tmp;
 
     if (asprintf(&tmp, "%.*s.%.200s.XXXXXX", (int)(name - path), path, name) <
-        0)
+        0) {
         return NULL;
+    }
     return tmp;
 }
 
@@ -94,8 +98,9 @@ static int open_temp(ToolSink *sink, QIOError **errp)
         return -1;
     }
     sink->ioc = qio_channel_fd_new(fd, errp);
-    if (!sink->ioc)
+    if (!sink->ioc) {
         close(fd);
+    }
     return sink->ioc ? 0 : -1;
 }
 
@@ -111,8 +116,9 @@ static int open_in_place(ToolSink *sink, uint64_t offset, QIOError **errp)
     sink->existed = !stat(sink->path, &st);
     sink->ioc =
         qio_channel_fd_new_path(sink->path, O_WRONLY | O_CREAT, 0600, errp);
-    if (!sink->ioc)
+    if (!sink->ioc) {
         return -1;
+    }
     sink->keep = sink->existed && st.st_size < (off_t)offset ? st.st_size
                                                              : (off_t)offset;
     fd = qio_channel_fd_get_write_fd(sink->ioc);
@@ -151,14 +157,16 @@ ToolSink *tool_sink_open(const char *path, uint64_t offset, bool sync,
     sink->sync = sync;
     sink->kind = offset ? SINK_IN_PLACE : SINK_RENAME;
     if (!stat(path, &st)) {
-        if (!S_ISREG(st.st_mode))
+        if (!S_ISREG(st.st_mode)) {
             sink->kind = SINK_DIRECT;
+        }
         sink->path = realpath(path, NULL);
     } else {
         sink->path = strdup(path);
     }
-    if (!sink->path)
+    if (!sink->path) {
         qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "%s", path);
+    }
     if (!sink->path || open_kind(sink, offset, errp)) {
         tool_sink_free(sink);
         return NULL;
@@ -177,11 +185,13 @@ static int sync_dir(const char *path, QIOError **errp)
     int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int rc = fd >= 0 ? fsync(fd) : -1;
 
-    if (rc)
+    if (rc) {
         qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "cannot sync %s",
                       dir ? dir : path);
-    if (fd >= 0)
+    }
+    if (fd >= 0) {
         close(fd);
+    }
     free(dir);
     return rc;
 }
@@ -196,8 +206,9 @@ int tool_sink_commit(ToolSink *sink, QIOError **errp)
         return -1;
     }
     /* Some file systems tell of a full disk only here. */
-    if (qio_channel_close(sink->ioc, errp))
+    if (qio_channel_close(sink->ioc, errp)) {
         return -1;
+    }
     if (sink->kind == SINK_RENAME) {
         if (rename(sink->tmp, sink->path)) {
             qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "cannot rename to %s",
@@ -206,8 +217,9 @@ int tool_sink_commit(ToolSink *sink, QIOError **errp)
         }
         sink->committed = true;
     }
-    if (sync && sync_dir(sink->path, errp))
+    if (sync && sync_dir(sink->path, errp)) {
         return -1;
+    }
     sink->committed = true;
     return 0;
 }
@@ -216,23 +228,27 @@ void tool_sink_discard(ToolSink *sink)
 {
     const char *now = sink->committed ? sink->path : sink->tmp;
 
-    if (sink->kind == SINK_RENAME && now)
+    if (sink->kind == SINK_RENAME && now) {
         unlink(now);
+    }
     if (sink->kind == SINK_IN_PLACE && sink->ioc) {
         /* What else is in the file is not ours to remove. */
-        if (!sink->existed)
+        if (!sink->existed) {
             unlink(sink->path);
-        else if (truncate(sink->path, sink->keep))
+        } else if (truncate(sink->path, sink->keep)) {
             return;
+        }
     }
 }
 
 void tool_sink_free(ToolSink *sink)
 {
-    if (!sink)
+    if (!sink) {
         return;
-    if (!sink->committed)
+    }
+    if (!sink->committed) {
         tool_sink_discard(sink);
+    }
     qio_channel_unref(sink->ioc);
     free(sink->path);
     free(sink->tmp);

@@ -15,8 +15,9 @@
 
 static void break_channel(ToolStop *stop, int slot)
 {
-    if (stop->channels[slot])
+    if (stop->channels[slot]) {
         qio_channel_shutdown(stop->channels[slot], stop->how[slot], NULL);
+    }
 }
 
 /* Called with the lock held. */
@@ -24,8 +25,9 @@ static void break_all(ToolStop *stop)
 {
     break_channel(stop, 0);
     break_channel(stop, 1);
-    if (stop->listener)
+    if (stop->listener) {
         qio_listener_shutdown(stop->listener);
+    }
     pthread_cond_broadcast(&stop->cond);
 }
 
@@ -35,8 +37,9 @@ static void request(ToolStop *stop, int reason)
 
     pthread_mutex_lock(&stop->lock);
     if (!stop->committed &&
-        atomic_compare_exchange_strong(&stop->reason, &none, reason))
+        atomic_compare_exchange_strong(&stop->reason, &none, reason)) {
         break_all(stop);
+    }
     pthread_mutex_unlock(&stop->lock);
 }
 
@@ -68,8 +71,9 @@ static void tick(ToolStop *stop, unsigned long long *last, int64_t *moved_us)
 
     pthread_mutex_lock(&stop->lock);
     moving = stop->moving;
-    if (moving && stop->opt->progress)
+    if (moving && stop->opt->progress) {
         tool_progress(stop->opt, stop->result, bytes, false);
+    }
     pthread_mutex_unlock(&stop->lock);
     if (!moving || bytes != *last) {
         *last = bytes;
@@ -77,8 +81,9 @@ static void tick(ToolStop *stop, unsigned long long *last, int64_t *moved_us)
     }
     idle = moving && stop->opt->timeout_ms >= 0 &&
            now - *moved_us > (int64_t)stop->opt->timeout_ms * 1000;
-    if (idle)
+    if (idle) {
         request(stop, TOOL_STOP_IDLE);
+    }
 }
 
 /* The signals that end a transfer, and the one that ends the attendant. */
@@ -111,24 +116,29 @@ static void *attend(void *opaque)
     sigset_t set;
 
     attended_signals(&set);
-    if (stop->opt->timeout_ms >= 0 && stop->opt->timeout_ms < 4000)
+    if (stop->opt->timeout_ms >= 0 && stop->opt->timeout_ms < 4000) {
         wait = (struct timespec){.tv_nsec = 200000000};
+    }
     while (!is_over(stop)) {
         int sig = sigtimedwait(&set, NULL, &wait);
 
-        if (sig == SIGUSR1)
+        if (sig == SIGUSR1) {
             continue;
-        if (sig > 0)
+        }
+        if (sig > 0) {
             request(stop, sig);
-        else
+        } else {
             tick(stop, &last, &moved_us);
-        if (atomic_load(&stop->reason) == TOOL_STOP_NONE)
+        }
+        if (atomic_load(&stop->reason) == TOOL_STOP_NONE) {
             continue;
-        if (!stopped_us)
+        }
+        if (!stopped_us) {
             stopped_us = tool_now_us();
-        /* A second signal means now. */
-        else if (sig > 0 || tool_now_us() - stopped_us > GRACE_US)
+            /* A second signal means now. */
+        } else if (sig > 0 || tool_now_us() - stopped_us > GRACE_US) {
             leave(stop);
+        }
     }
     return NULL;
 }
@@ -154,8 +164,9 @@ int tool_stop_init(ToolStop *stop, const ToolOptions *opt, ToolResult *result,
     signal(SIGPIPE, SIG_IGN);
     attended_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    if (pthread_create(&stop->thread, NULL, attend, stop))
+    if (pthread_create(&stop->thread, NULL, attend, stop)) {
         return tool_fail(result, TOOL_FAILED, NULL, "cannot start a thread");
+    }
     return 0;
 }
 
@@ -166,8 +177,9 @@ void tool_stop_watch(ToolStop *stop, int slot, QIOChannel *ioc,
     qio_channel_unref(stop->channels[slot]);
     stop->channels[slot] = ioc ? qio_channel_ref(ioc) : NULL;
     stop->how[slot] = how;
-    if (atomic_load(&stop->reason) != TOOL_STOP_NONE)
+    if (atomic_load(&stop->reason) != TOOL_STOP_NONE) {
         break_channel(stop, slot);
+    }
     pthread_mutex_unlock(&stop->lock);
 }
 
@@ -175,8 +187,9 @@ void tool_stop_watch_listener(ToolStop *stop, QIOListener *listener)
 {
     pthread_mutex_lock(&stop->lock);
     stop->listener = listener;
-    if (listener && atomic_load(&stop->reason) != TOOL_STOP_NONE)
+    if (listener && atomic_load(&stop->reason) != TOOL_STOP_NONE) {
         qio_listener_shutdown(listener);
+    }
     pthread_mutex_unlock(&stop->lock);
 }
 
@@ -217,8 +230,9 @@ void tool_stop_sleep_until(ToolStop *stop, int64_t when_us)
 
     pthread_mutex_lock(&stop->lock);
     while (atomic_load(&stop->reason) == TOOL_STOP_NONE &&
-           !pthread_cond_timedwait(&stop->cond, &stop->lock, &ts))
+           !pthread_cond_timedwait(&stop->cond, &stop->lock, &ts)) {
         ;
+    }
     pthread_mutex_unlock(&stop->lock);
 }
 
@@ -227,8 +241,9 @@ bool tool_stop_explain(ToolStop *stop, ToolResult *r)
     int reason = atomic_load(&stop->reason);
     QIOError *err = NULL;
 
-    if (reason == TOOL_STOP_NONE)
+    if (reason == TOOL_STOP_NONE) {
         return false;
+    }
     if (reason > 0) {
         qio_error_set(&err, QIO_ERROR_CANCELLED, 0, "%s", strsignal(reason));
         tool_fail(r, TOOL_SIGNAL + reason, err, "stopped");

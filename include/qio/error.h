@@ -64,6 +64,9 @@ typedef enum QIOErrorCategory {
  * qio_error_category: derived from code and errno; USAGE for NULL.
  * qio_error_errno: the errno behind it, 0 if none.
  * qio_error_tls: the negative GnuTLS code behind it, 0 if none.
+ * qio_error_tls_alert: the number of the alert by which the peer ended the
+ *   session (RFC 8446 §6), -1 if none. 80, internal_error, is how our own
+ *   qio_channel_tls_abort() says that this side failed.
  * qio_error_message: one line without trailing newline, UTF-8, owned by the
  *   error, valid until it is changed or freed; "no error" for NULL.
  *
@@ -74,6 +77,7 @@ QIO_API QIOErrorCode qio_error_code(const QIOError *err);
 QIO_API QIOErrorCategory qio_error_category(const QIOError *err);
 QIO_API int qio_error_errno(const QIOError *err);
 QIO_API int qio_error_tls(const QIOError *err);
+QIO_API int qio_error_tls_alert(const QIOError *err);
 QIO_API const char *qio_error_message(const QIOError *err);
 
 /* The code's name without prefix, e.g. "TLS_TRUNCATED"; "UNKNOWN" for values
@@ -94,6 +98,7 @@ QIO_API QIOError *qio_error_copy(const QIOError *err);
  *   sys_errno is kept and, when not 0, ": " and its text are appended to the
  *   message.
  * qio_error_set_tls: likewise for a GnuTLS code; its text is not appended.
+ * qio_error_set_tls_alert: note the peer's alert in an error; NULL is allowed.
  * qio_error_prefix: put text in front of the message of *errp, if there is one.
  * qio_error_propagate: hand err to *errp, taking ownership; frees it when errp
  *   is NULL or already holds an error (the first cause wins). err may be NULL.
@@ -107,6 +112,7 @@ QIO_API void qio_error_vset(QIOError **errp, QIOErrorCode code, int sys_errno,
 QIO_API void qio_error_set_tls(QIOError **errp, QIOErrorCode code,
                                int tls_code, const char *fmt, ...)
     QIO_PRINTF(4, 5);
+QIO_API void qio_error_set_tls_alert(QIOError *err, int alert);
 QIO_API void qio_error_prefix(QIOError **errp, const char *fmt, ...)
     QIO_PRINTF(2, 3);
 QIO_API void qio_error_propagate(QIOError **errp, QIOError *err);

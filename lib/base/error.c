@@ -14,6 +14,7 @@ struct QIOError {
     QIOErrorCode code;
     int sys_errno;
     int tls_code;
+    int alert; /* -1: none */
     char *message;
 };
 
@@ -21,6 +22,7 @@ struct QIOError {
 static const QIOError out_of_memory = {
     .code = QIO_ERROR_NOMEM,
     .sys_errno = ENOMEM,
+    .alert = -1,
     .message = (char *)"out of memory",
 };
 
@@ -80,6 +82,11 @@ int qio_error_errno(const QIOError *err)
 int qio_error_tls(const QIOError *err)
 {
     return err ? err->tls_code : 0;
+}
+
+int qio_error_tls_alert(const QIOError *err)
+{
+    return err ? err->alert : -1;
 }
 
 const char *qio_error_message(const QIOError *err)
@@ -234,6 +241,7 @@ static QIOError *new_error(QIOErrorCode code, int sys_errno, int tls_code,
     err->code = code;
     err->sys_errno = sys_errno;
     err->tls_code = tls_code;
+    err->alert = -1;
     err->message = format_message(sys_errno, fmt, ap);
     if (!err->message) {
         free(err);
@@ -275,6 +283,13 @@ void qio_error_set_tls(QIOError **errp, QIOErrorCode code, int tls_code,
     }
     va_end(ap);
     errno = saved;
+}
+
+void qio_error_set_tls_alert(QIOError *err, int alert)
+{
+    if (err && err != the_constant()) {
+        err->alert = alert;
+    }
 }
 
 void qio_error_prefix(QIOError **errp, const char *fmt, ...)

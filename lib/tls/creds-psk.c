@@ -237,7 +237,8 @@ QIOTLSCreds *qio_tls_creds_psk_new(QIOTLSEndpoint endpoint, const char *dir,
                       "a PSK server takes no user name");
         return NULL;
     }
-    creds = qiop_creds_new(endpoint, QIO_TLS_CREDS_PSK, dir, priority,
+    creds = qiop_creds_new(endpoint, QIO_TLS_CREDS_PSK, dir,
+                           priority ? priority : QIOP_TLS_PSK_PRIORITY,
                            PSK_SUFFIX, flags, errp);
     if (!creds) {
         return NULL;

@@ -88,6 +88,7 @@ static QIOError *explain_alert(struct qiop_tls_session *s, int code)
     qio_error_set_tls(&err, QIO_ERROR_TLS_REJECTED, code,
                       "%s: %s (TLS alert %d)", alert_meaning(s, alert),
                       alert_text(alert), alert);
+    qio_error_set_tls_alert(err, alert);
     return err;
 }
 

@@ -42,6 +42,9 @@ START_TEST(test_tls)
 
     qio_error_set_tls(&err, QIO_ERROR_TLS, -12, "alert %d", 40);
     ck_assert_int_eq(qio_error_tls(err), -12);
+    ck_assert_int_eq(qio_error_tls_alert(err), -1);
+    qio_error_set_tls_alert(err, 42);
+    ck_assert_int_eq(qio_error_tls_alert(err), 42);
     ck_assert_int_eq(qio_error_errno(err), 0);
     ck_assert_str_eq(qio_error_message(err), "alert 40");
     qiotest_error(&err, QIO_ERROR_TLS);
@@ -60,6 +63,8 @@ START_TEST(test_null)
     ck_assert_int_eq(qio_error_category(NULL), QIO_ERROR_CATEGORY_USAGE);
     ck_assert_int_eq(qio_error_errno(NULL), 0);
     ck_assert_int_eq(qio_error_tls(NULL), 0);
+    ck_assert_int_eq(qio_error_tls_alert(NULL), -1);
+    qio_error_set_tls_alert(NULL, 42);
     ck_assert_str_eq(qio_error_message(NULL), "no error");
 }
 END_TEST

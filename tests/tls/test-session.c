@@ -280,6 +280,7 @@ START_TEST(aborted)
     ck_assert_str_eq(qio_error_message(err),
                      "the peer ended the TLS session: internal error "
                      "(TLS alert 80)");
+    ck_assert_int_eq(qio_error_tls_alert(err), 80);
     qiotest_error(&err, QIO_ERROR_TLS_REJECTED);
     sessionpair_free(&p);
 }
