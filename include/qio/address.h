@@ -111,6 +111,10 @@ QIO_API int qio_address_ipv6(const QIOAddress *addr);
 QIO_API bool qio_address_numeric(const QIOAddress *addr);
 QIO_API bool qio_address_mptcp(const QIOAddress *addr);
 QIO_API bool qio_address_keep_alive(const QIOAddress *addr);
+/* 0: the system's. */
+QIO_API uint32_t qio_address_keep_alive_count(const QIOAddress *addr);
+QIO_API uint32_t qio_address_keep_alive_idle(const QIOAddress *addr);
+QIO_API uint32_t qio_address_keep_alive_interval(const QIOAddress *addr);
 QIO_API const char *qio_address_path(const QIOAddress *addr);
 QIO_API bool qio_address_abstract(const QIOAddress *addr);
 QIO_API bool qio_address_tight(const QIOAddress *addr);

@@ -60,6 +60,21 @@ bool qio_address_keep_alive(const QIOAddress *addr)
     return is_inet(addr) && addr->u.inet.keep_alive;
 }
 
+uint32_t qio_address_keep_alive_count(const QIOAddress *addr)
+{
+    return is_inet(addr) ? addr->u.inet.keep_alive_count : 0;
+}
+
+uint32_t qio_address_keep_alive_idle(const QIOAddress *addr)
+{
+    return is_inet(addr) ? addr->u.inet.keep_alive_idle : 0;
+}
+
+uint32_t qio_address_keep_alive_interval(const QIOAddress *addr)
+{
+    return is_inet(addr) ? addr->u.inet.keep_alive_interval : 0;
+}
+
 const char *qio_address_path(const QIOAddress *addr)
 {
     return is_unix(addr) ? addr->u.un.path : NULL;

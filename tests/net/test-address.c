@@ -137,9 +137,9 @@ START_TEST(test_inet_options)
     ck_assert(qio_address_numeric(addr));
     ck_assert(qio_address_keep_alive(addr));
     ck_assert(qio_address_mptcp(addr));
-    ck_assert_uint_eq(addr->u.inet.keep_alive_count, 1);
-    ck_assert_uint_eq(addr->u.inet.keep_alive_idle, 2);
-    ck_assert_uint_eq(addr->u.inet.keep_alive_interval, 3);
+    ck_assert_uint_eq(qio_address_keep_alive_count(addr), 1);
+    ck_assert_uint_eq(qio_address_keep_alive_idle(addr), 2);
+    ck_assert_uint_eq(qio_address_keep_alive_interval(addr), 3);
     qio_address_free(addr);
 
     addr = parse("tcp:h:10");
@@ -148,6 +148,9 @@ START_TEST(test_inet_options)
     ck_assert_int_eq(qio_address_ipv6(addr), -1);
     ck_assert(!qio_address_numeric(addr));
     ck_assert(!qio_address_keep_alive(addr));
+    ck_assert_uint_eq(qio_address_keep_alive_count(addr), 0);
+    ck_assert_uint_eq(qio_address_keep_alive_idle(addr), 0);
+    ck_assert_uint_eq(qio_address_keep_alive_interval(addr), 0);
     ck_assert(!qio_address_mptcp(addr));
     qio_address_free(addr);
 
