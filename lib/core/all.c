@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include "base/clock.h"
 #include "base/fd.h"
 #include "base/iov.h"
 
@@ -61,6 +62,20 @@ static void fd_list_close(struct fd_list *l)
     free(l->v);
 }
 
+/* Whether the call took too long with something still to do. A peer that always
+ * has a little more never makes us wait, which is where a timeout is seen
+ * otherwise. */
+static bool too_late(QIOChannel *ioc, const struct qiop_iov_cursor *c,
+                     int64_t deadline, QIOError **errp)
+{
+    if (c->niov == 0 || !qiop_deadline_passed(deadline)) {
+        return false;
+    }
+    qio_error_set(errp, QIO_ERROR_TIMEOUT, 0, "%s: timed out",
+                  qio_channel_name(ioc));
+    return true;
+}
+
 /* 1 filled, 0 ended before the first byte, -1. */
 static int fill(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                 struct fd_list *list, int flags, QIOError **errp)
@@ -93,6 +108,9 @@ static int fill(QIOChannel *ioc, const struct iovec *iov, size_t niov,
         }
         begun = true;
         qiop_iov_cursor_advance(&c, (size_t)r);
+        if (too_late(ioc, &c, deadline, errp)) {
+            return -1;
+        }
     }
     return 1;
 }
@@ -104,6 +122,10 @@ int qio_channel_readv_full_all_eof(QIOChannel *ioc, const struct iovec *iov,
     struct fd_list list = {NULL, 0};
     int r;
 
+    if (fds) {
+        *fds = NULL;
+        *nfds = 0;
+    }
     if (flags & QIO_CHANNEL_READ_FLAG_MSG_PEEK) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "%s: peeking cannot be repeated until all is read",
@@ -193,6 +215,9 @@ int qio_channel_writev_full_all(QIOChannel *ioc, const struct iovec *iov,
         }
         nfds = 0;
         qiop_iov_cursor_advance(&c, (size_t)r);
+        if (too_late(ioc, &c, deadline, errp)) {
+            return -1;
+        }
     }
     return ioc->holds_output ? qiop_flush_written(ioc, deadline, errp) : 0;
 }

@@ -88,6 +88,18 @@ static bool shut_meanwhile(QIOChannel *ioc, ssize_t r, unsigned how,
     return check_usable(ioc, how, errp) < 0;
 }
 
+/* What a method is shown: no more pieces than a system call takes, the first
+ * with a byte. Returns the size, 0 only when there is none at all. */
+static size_t clamp(const struct iovec **iov, size_t *niov)
+{
+    while (*niov > 0 && (*iov)->iov_len == 0) {
+        (*iov)++;
+        (*niov)--;
+    }
+    *niov = *niov > IOV_MAX ? IOV_MAX : *niov;
+    return qiop_iov_size(*iov, *niov);
+}
+
 ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                        int **fds, size_t *nfds, int flags, QIOError **errp)
 {
@@ -106,8 +118,7 @@ ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                      QIO_CHANNEL_FEATURE_READ_MSG_PEEK, "peek", errp) < 0) {
         return -1;
     }
-    niov = niov > IOV_MAX ? IOV_MAX : niov;
-    size = qiop_iov_size(iov, niov);
+    size = clamp(&iov, &niov);
     if (size == 0) {
         return 0;
     }
@@ -139,8 +150,7 @@ ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                      "send descriptors", errp) < 0) {
         return -1;
     }
-    niov = niov > IOV_MAX ? IOV_MAX : niov;
-    size = qiop_iov_size(iov, niov);
+    size = clamp(&iov, &niov);
     if (size == 0) {
         if (nfds > 0) {
             qio_error_set(errp, QIO_ERROR_INVALID, 0,
@@ -154,7 +164,15 @@ ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     if (shut_meanwhile(ioc, r, QIO_CHANNEL_SHUTDOWN_WRITE, &err, errp)) {
         return -1;
     }
-    return check_result(ioc, r, size, &err, errp);
+    r = check_result(ioc, r, size, &err, errp);
+    if (r == 0) {
+        /* It would be tried for ever. */
+        qio_error_set(errp, QIO_ERROR_SYSTEM, 0,
+                      "%s: channel type '%s' broke its promise (took nothing)",
+                      qio_channel_name(ioc), ioc->ops.name);
+        return -1;
+    }
+    return r;
 }
 
 int qiop_try_flush(QIOChannel *ioc, QIOChannel **at, QIOError **errp)
@@ -216,6 +234,12 @@ int qiop_advance(QIOChannel *ioc, QIOError **errp)
         return check_usable(ioc, 0, errp);
     }
     r = ioc->base ? qiop_advance(ioc->base, errp) : 0;
+    if (r == 0 && ioc->base && atomic_load(&ioc->base->shut)) {
+        qio_error_set(errp, QIO_ERROR_SHUTDOWN, 0,
+                      "%s: the channel beneath was shut down",
+                      qio_channel_name(ioc));
+        r = -1;
+    }
     if (r == 0) {
         r = advance_one(ioc, errp);
     }
@@ -247,7 +271,10 @@ int qio_channel_try_flush(QIOChannel *ioc, QIOError **errp)
 int qio_channel_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
                       QIOError **errp)
 {
-    return ioc->ops.query(ioc, what, out, errp);
+    QIOError *err = NULL;
+
+    return (int)check_result(ioc, ioc->ops.query(ioc, what, out, &err), 0,
+                             &err, errp);
 }
 
 void qio_channel_set_cork(QIOChannel *ioc, bool enabled)
@@ -278,10 +305,17 @@ static int check_seekable(QIOChannel *ioc, unsigned how, QIOError **errp)
 off_t qio_channel_io_seek(QIOChannel *ioc, off_t offset, int whence,
                           QIOError **errp)
 {
+    QIOError *err = NULL;
+    off_t pos;
+
     if (check_seekable(ioc, 0, errp) < 0) {
         return -1;
     }
-    return ioc->ops.seek(ioc, offset, whence, errp);
+    pos = ioc->ops.seek(ioc, offset, whence, &err);
+    if (pos >= 0 && !err) {
+        return pos;
+    }
+    return check_result(ioc, -1, 0, &err, errp);
 }
 
 ssize_t qio_channel_preadv(QIOChannel *ioc, const struct iovec *iov,
@@ -293,8 +327,7 @@ ssize_t qio_channel_preadv(QIOChannel *ioc, const struct iovec *iov,
     if (check_seekable(ioc, QIO_CHANNEL_SHUTDOWN_READ, errp) < 0) {
         return -1;
     }
-    niov = niov > IOV_MAX ? IOV_MAX : niov;
-    size = qiop_iov_size(iov, niov);
+    size = clamp(&iov, &niov);
     return size == 0 ? 0
                      : check_result(ioc,
                                     ioc->ops.preadv(ioc, iov, niov, offset,
@@ -311,8 +344,7 @@ ssize_t qio_channel_pwritev(QIOChannel *ioc, const struct iovec *iov,
     if (check_seekable(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, errp) < 0) {
         return -1;
     }
-    niov = niov > IOV_MAX ? IOV_MAX : niov;
-    size = qiop_iov_size(iov, niov);
+    size = clamp(&iov, &niov);
     return size == 0 ? 0
                      : check_result(ioc,
                                     ioc->ops.pwritev(ioc, iov, niov, offset,

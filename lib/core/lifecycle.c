@@ -26,6 +26,7 @@ int qio_channel_open_sync(QIOChannel *ioc, int timeout_ms, QIOError **errp)
 int qio_channel_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
                          QIOError **errp)
 {
+    QIOError *err = NULL;
     unsigned before;
     unsigned fresh;
     int r = 0;
@@ -43,11 +44,12 @@ int qio_channel_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
     }
     qio_channel_trace(ioc, "%s: shutdown %u", qio_channel_name(ioc), fresh);
     if (atomic_load(&ioc->state) == QIOP_STATE_OPEN) {
-        r = ioc->ops.shutdown(ioc, (QIOChannelShutdown)fresh, errp);
+        r = ioc->ops.shutdown(ioc, (QIOChannelShutdown)fresh, &err);
     } else if (ioc->base) {
-        r = qio_channel_shutdown(ioc->base, (QIOChannelShutdown)fresh, errp);
+        r = qio_channel_shutdown(ioc->base, (QIOChannelShutdown)fresh, &err);
     }
     qiop_wake(ioc, (QIOChannelShutdown)fresh);
+    qio_error_propagate(errp, err);
     return r;
 }
 

@@ -76,9 +76,9 @@ void qio_poll_set_below(QIOPollSet *set, QIOChannel *below,
     }
 }
 
-void qiop_poll_wake(QIOChannel *ioc, QIOPollSet *set)
+void qiop_poll_wake(QIOChannel *ioc, unsigned how, QIOPollSet *set)
 {
-    static const unsigned how[2] = {
+    static const unsigned bit[2] = {
         [QIOP_WAKE_READ] = QIO_CHANNEL_SHUTDOWN_READ,
         [QIOP_WAKE_WRITE] = QIO_CHANNEL_SHUTDOWN_WRITE,
     };
@@ -86,7 +86,7 @@ void qiop_poll_wake(QIOChannel *ioc, QIOPollSet *set)
     for (int w = QIOP_WAKE_READ; w <= QIOP_WAKE_WRITE && !set->failed; w++) {
         int fd;
 
-        if (!(set->wake & how[w])) {
+        if (!(how & bit[w])) {
             continue;
         }
         fd = qiop_wake_fd(ioc, w, &set->err);
@@ -98,29 +98,69 @@ void qiop_poll_wake(QIOChannel *ioc, QIOPollSet *set)
     }
 }
 
-static bool shutdown_wakes(const QIOChannel *ioc)
+static void poll_wake_unless_fd_does(QIOChannel *ioc, unsigned how,
+                                     QIOPollSet *set)
 {
-    return (ioc->ops.flags & QIO_CHANNEL_OPS_SHUTDOWN_WAKES) != 0;
+    if (!(ioc->ops.flags & QIO_CHANNEL_OPS_SHUTDOWN_WAKES)) {
+        qiop_poll_wake(ioc, how, set);
+    }
+}
+
+static void poll_opening(QIOChannel *ioc, QIOPollSet *set)
+{
+    QIOChannel *base = ioc->base;
+
+    qiop_poll_wake(ioc, QIO_CHANNEL_SHUTDOWN_BOTH, set);
+    if (base && atomic_load(&base->state) != QIOP_STATE_OPEN) {
+        qiop_poll_channel(base, QIO_EVENT_OPEN, set);
+        return;
+    }
+    if (base) {
+        poll_wake_unless_fd_does(base, QIO_CHANNEL_SHUTDOWN_BOTH, set);
+    }
+    ioc->ops.poll(ioc, QIO_EVENT_OPEN, set);
+}
+
+static unsigned direction_of(unsigned events)
+{
+    return (events & QIO_EVENT_IN ? QIO_CHANNEL_SHUTDOWN_READ : 0) |
+           (events & QIO_EVENT_OUT ? QIO_CHANNEL_SHUTDOWN_WRITE : 0);
+}
+
+/* A call in a direction that was shut fails at once, and that is progress. So
+ * only those that are not are waited for: a wake-up descriptor that has rung
+ * stays readable for ever. */
+static void poll_open(QIOChannel *ioc, unsigned events, unsigned wake,
+                      QIOPollSet *set)
+{
+    unsigned shut = atomic_load(&ioc->shut);
+    unsigned ready =
+        (shut & QIO_CHANNEL_SHUTDOWN_READ ? events & QIO_EVENT_IN : 0) |
+        (shut & QIO_CHANNEL_SHUTDOWN_WRITE ? events & QIO_EVENT_OUT : 0);
+
+    qio_poll_set_ready(set, ready);
+    events &= ~ready;
+    if (events) {
+        poll_wake_unless_fd_does(ioc, wake | direction_of(events), set);
+        ioc->ops.poll(ioc, events, set);
+    }
 }
 
 void qiop_poll_channel(QIOChannel *ioc, unsigned events, QIOPollSet *set)
 {
-    if (atomic_load(&ioc->state) == QIOP_STATE_OPENING) {
-        qiop_poll_wake(ioc, set);
-        if (ioc->base && atomic_load(&ioc->base->state) != QIOP_STATE_OPEN) {
-            qiop_poll_channel(ioc->base, QIO_EVENT_OPEN, set);
-            return;
-        }
-        ioc->ops.poll(ioc, QIO_EVENT_OPEN, set);
-        return;
-    }
-    if (atomic_load(&ioc->state) != QIOP_STATE_OPEN) {
+    unsigned wake = set->wake;
+
+    set->wake = 0;
+    switch (atomic_load(&ioc->state)) {
+    case QIOP_STATE_OPENING:
+        poll_opening(ioc, set);
+        break;
+    case QIOP_STATE_OPEN:
+        poll_open(ioc, events, wake, set);
+        break;
+    default:
         /* A call will say why. */
         qio_poll_set_ready(set, events | QIO_EVENT_ERR);
-        return;
+        break;
     }
-    if (!shutdown_wakes(ioc)) {
-        qiop_poll_wake(ioc, set);
-    }
-    ioc->ops.poll(ioc, events, set);
 }

@@ -20,8 +20,9 @@ struct qiop_poll_entry {
 
 struct QIOPollSet {
     unsigned ready;
-    unsigned wake;       /* QIOChannelShutdown bits whose wake-up descriptors
-                            are collected too */
+    unsigned wake;       /* QIOChannelShutdown bits that end the waiting, of
+                            the first channel asked; of those beneath it the
+                            directions that they are asked for do */
     bool failed;         /* a wake-up descriptor could not be made */
     QIOError *err;       /* ... and why */
     int64_t deadline_us; /* try again then, QIOP_NEVER */
@@ -32,7 +33,7 @@ struct QIOPollSet {
 void qiop_poll_set_init(QIOPollSet *set, unsigned wake);
 /* Ask a channel, whatever its state. */
 void qiop_poll_channel(QIOChannel *ioc, unsigned events, QIOPollSet *set);
-/* Add ioc's wake-up descriptors, as far as the set wants them. */
-void qiop_poll_wake(QIOChannel *ioc, QIOPollSet *set);
+/* Add ioc's wake-up descriptors for these directions. */
+void qiop_poll_wake(QIOChannel *ioc, unsigned how, QIOPollSet *set);
 
 #endif

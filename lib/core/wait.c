@@ -71,8 +71,9 @@ static int collect(QIOChannel *ioc, QIOChannel *at, unsigned events,
                    unsigned wake, QIOPollSet *set, QIOError **errp)
 {
     qiop_poll_set_init(set, wake);
-    for (; ioc != at; ioc = ioc->base) {
-        qiop_poll_wake(ioc, set);
+    if (ioc != at) {
+        qiop_poll_wake(ioc, wake, set);
+        set->wake = 0;
     }
     qiop_poll_channel(at, events, set);
     if (set->failed) {
@@ -131,35 +132,24 @@ int qiop_wait(QIOChannel *ioc, QIOChannel *at, unsigned events, unsigned wake,
               int64_t deadline, QIOError **errp)
 {
     QIOPollSet set;
-    int r;
+    int r = 0;
 
-    if (collect(ioc, at, events, wake, &set, errp) < 0) {
-        return -1;
+    /* A peer that feeds us all the time without getting anywhere must not put
+     * the deadline off: the caller has just tried. */
+    if (!qiop_deadline_passed(deadline)) {
+        if (collect(ioc, at, events, wake, &set, errp) < 0) {
+            return -1;
+        }
+        if (set.ready & events) {
+            return 0;
+        }
+        r = poll_set(&set, deadline, AGAIN, errp);
     }
-    if (set.ready & events) {
-        return 0;
-    }
-    r = poll_set(&set, deadline, AGAIN, errp);
     if (r == 0) {
         qio_error_set(errp, QIO_ERROR_TIMEOUT, 0, "%s: timed out",
                       qio_channel_name(ioc));
     }
     return r > 0 ? 0 : -1;
-}
-
-/* Which of `events` a shutdown of ours has made true: the next call will fail
- * at once, and that is progress. */
-static unsigned shut_events(const QIOChannel *ioc, unsigned events)
-{
-    unsigned ready = 0;
-
-    if (is_shut(ioc, QIOP_WAKE_READ)) {
-        ready |= events & QIO_EVENT_IN;
-    }
-    if (is_shut(ioc, QIOP_WAKE_WRITE)) {
-        ready |= events & QIO_EVENT_OUT;
-    }
-    return ready;
 }
 
 int qio_channel_wait(QIOChannel *ioc, unsigned events, int timeout_ms,
@@ -180,13 +170,9 @@ int qio_channel_wait(QIOChannel *ioc, unsigned events, int timeout_ms,
         return -1;
     }
     for (;;) {
-        unsigned shut = shut_events(ioc, events);
         QIOPollSet set;
         int r;
 
-        if (shut) {
-            return (int)shut;
-        }
         if (collect(ioc, ioc, events, wake, &set, errp) < 0) {
             return -1;
         }

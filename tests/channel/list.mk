@@ -1,4 +1,5 @@
 channel_tests = \
+	tests/channel/test-base-shut \
 	tests/channel/test-buffer \
 	tests/channel/test-command \
 	tests/channel/test-contract \

@@ -107,9 +107,30 @@ static int script_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
 {
     struct script *s = qio_channel_private(ioc);
 
-    (void)errp;
+    ck_assert_ptr_null(*errp);
     s->shut |= how;
     return 0;
+}
+
+static off_t script_seek(QIOChannel *ioc, off_t offset, int whence,
+                         QIOError **errp)
+{
+    (void)ioc;
+    (void)offset;
+    (void)whence;
+    ck_assert_ptr_null(*errp);
+    return 7;
+}
+
+static int script_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
+                        QIOError **errp)
+{
+    (void)ioc;
+    (void)what;
+    (void)out;
+    ck_assert_ptr_null(*errp);
+    qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0, "nobody knows");
+    return -1;
 }
 
 static int script_close(QIOChannel *ioc, QIOError **errp)
@@ -144,6 +165,8 @@ static const QIOChannelOps script_ops = {
     .flush = script_flush,
     .shutdown = script_shutdown,
     .close = script_close,
+    .seek = script_seek,
+    .query = script_query,
     .finalize = script_finalize,
 };
 
@@ -257,6 +280,46 @@ START_TEST(test_promises_are_checked)
     ck_assert_int_eq(qio_channel_write(ioc, b, 4, &err), -1);
     qiotest_error(&err, QIO_ERROR_SYSTEM);
     ck_assert_int_eq(qio_channel_write(ioc, b, 4, NULL), -1);
+    s->write_result = 0; /* would be tried for ever */
+    ck_assert_int_eq(qio_channel_write_all(ioc, b, 4, &err), -1);
+    qiotest_error(&err, QIO_ERROR_SYSTEM);
+    qio_channel_unref(ioc);
+}
+END_TEST
+
+/* A method may look at *errp whatever the caller gave. */
+START_TEST(test_methods_get_an_error_slot)
+{
+    struct script *s;
+    QIOChannel *ioc = new_script(&s, true);
+    void *out;
+
+    ck_assert_int_eq(qio_channel_io_seek(ioc, 0, SEEK_SET, NULL), -1);
+    qio_channel_add_features(ioc, QIO_CHANNEL_FEATURE_SEEKABLE);
+    ck_assert_int_eq(qio_channel_io_seek(ioc, 0, SEEK_SET, NULL), 7);
+    ck_assert_int_eq(qio_channel_query(ioc, QIO_CHANNEL_QUERY_PEER_NAME, &out,
+                                       NULL), -1);
+    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_READ,
+                                          NULL), 0);
+    qio_channel_unref(ioc);
+}
+END_TEST
+
+/* Empty pieces, however many, are no end of the stream. */
+START_TEST(test_empty_pieces)
+{
+    static struct iovec many[3000];
+    struct script *s;
+    QIOChannel *ioc = new_script(&s, true);
+    QIOError *err = NULL;
+    char b[1];
+
+    many[2999] = (struct iovec){b, 1};
+    s->read_result = 1;
+    s->write_result = 1;
+    ck_assert_int_eq(qio_channel_readv(ioc, many, 3000, &err), 1);
+    ck_assert_int_eq(qio_channel_writev(ioc, many, 3000, &err), 1);
+    ck_assert_int_eq(qio_channel_writev_all(ioc, many, 3000, &err), 0);
     qio_channel_unref(ioc);
 }
 END_TEST
@@ -334,6 +397,30 @@ START_TEST(test_blocking_and_timeout)
     ck_assert_int_eq(write(s->pipe[1], "x", 1), 1);
     ck_assert_int_eq(qio_channel_wait(ioc, QIO_EVENT_IN, 1000, &err),
                      QIO_EVENT_IN);
+    qio_channel_unref(ioc);
+}
+END_TEST
+
+/* A peer that always has a little more cannot put the end off. */
+START_TEST(test_timeout_in_a_steady_stream)
+{
+    static char big[64 << 20];
+    struct script *s;
+    QIOChannel *ioc = new_script(&s, true);
+    QIOError *err = NULL;
+
+    qio_channel_set_timeout(ioc, 50);
+    s->read_result = 1;
+    ck_assert_int_eq(qio_channel_read_all(ioc, big, sizeof(big), &err), -1);
+    qiotest_error(&err, QIO_ERROR_TIMEOUT);
+    s->write_result = 1;
+    ck_assert_int_eq(qio_channel_write_all(ioc, big, sizeof(big), &err), -1);
+    qiotest_error(&err, QIO_ERROR_TIMEOUT);
+    /* Always something to look at, never anything for the caller. */
+    ck_assert_int_eq(write(s->pipe[1], "x", 1), 1);
+    s->read_result = QIO_CHANNEL_ERR_BLOCK;
+    ck_assert_int_eq(qio_channel_read(ioc, big, 1, &err), -1);
+    qiotest_error(&err, QIO_ERROR_TIMEOUT);
     qio_channel_unref(ioc);
 }
 END_TEST
@@ -476,8 +563,11 @@ int main(void)
     tcase_add_test(tc, test_life);
     tcase_add_test(tc, test_failed_open_stays_failed);
     tcase_add_test(tc, test_promises_are_checked);
+    tcase_add_test(tc, test_methods_get_an_error_slot);
+    tcase_add_test(tc, test_empty_pieces);
     tcase_add_test(tc, test_arguments);
     tcase_add_test(tc, test_blocking_and_timeout);
+    tcase_add_test(tc, test_timeout_in_a_steady_stream);
     tcase_add_test(tc, test_open_timeout_can_go_on);
     tcase_add_loop_test(tc, test_shutdown_ends_waiting, 0, IN_LAST);
     tcase_add_test(tc, test_shutdown_directions);
