@@ -17,11 +17,11 @@
  * ([fe80::1%eth0]). An empty HOST is every address when listening and this
  * machine when connecting. A boolean may be given without value (",ipv4" is
  * ",ipv4=on"). No option is given twice. A comma inside a unix path is written
- * twice; a path or abstract name has at most 107 bytes. An empty path is only
- * for abstract=on, where it lets the kernel choose a name to listen on. The
- * keep-alive numbers (0: the system's) matter with keep-alive=on. CID is a
- * number, or one of host, local and any. mptcp=on falls back to TCP where the
- * kernel has no MPTCP.
+ * twice; a path or abstract name has at most 107 bytes. An empty path is that
+ * of a socket without a name, which nobody can reach; with abstract=on it lets
+ * the kernel choose a name to listen on. The keep-alive numbers (0: the
+ * system's) matter with keep-alive=on. CID is a number, or one of host, local
+ * and any. mptcp=on falls back to TCP where the kernel has no MPTCP.
  */
 #ifndef QIO_ADDRESS_H
 #define QIO_ADDRESS_H

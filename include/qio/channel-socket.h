@@ -49,7 +49,7 @@ QIO_API int qio_channel_socket_set_send_buffer(QIOChannel *ioc, int bytes,
                                                QIOError **errp) QIO_MUST_CHECK;
 
 /* Whether the connection really speaks MPTCP; false after the kernel or the
- * peer fell back to TCP. Since: 0.1 */
+ * peer fell back to TCP, and for channels of any other type. Since: 0.1 */
 QIO_API bool qio_channel_socket_is_mptcp(const QIOChannel *ioc);
 
 /* The descriptor, borrowed; -1 for other types or before it is connected. For

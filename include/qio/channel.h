@@ -258,6 +258,7 @@ QIO_API int qio_channel_write_all(QIOChannel *ioc, const void *buf, size_t len,
  * qio_channel_copy: read from src and write to dst until src ends or `limit`
  * bytes (0: no limit) are through. Does not shut dst down.
  * copied: may be NULL; the bytes that reached dst, on failure too.
+ * The channels' timeouts are for each read and each write, not for the whole.
  * Returns: 0, or -1; the message names the side that failed. Since: 0.1
  */
 QIO_API int qio_channel_copy(QIOChannel *src, QIOChannel *dst, uint64_t limit,

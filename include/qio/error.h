@@ -94,9 +94,9 @@ QIO_API QIOError *qio_error_copy(const QIOError *err);
 /*
  * For those who report errors (channel types, programs):
  *
- * qio_error_set: store a new error in *errp; does nothing when errp is NULL.
- *   sys_errno is kept and, when not 0, ": " and its text are appended to the
- *   message.
+ * qio_error_set: store a new error in *errp; does nothing when errp is NULL
+ *   or *errp already holds one (the first cause wins). sys_errno is kept and,
+ *   when not 0, ": " and its text are appended to the message.
  * qio_error_set_tls: likewise for a GnuTLS code; its text is not appended.
  * qio_error_set_tls_alert: note the peer's alert in an error; NULL is allowed.
  * qio_error_prefix: put text in front of the message of *errp, if there is one.

@@ -340,8 +340,9 @@ static int parse_address(QIOEndpoint *ep, const char *text, QIOError **errp)
         ret = ep->addr ? 0 : -1;
     }
     free(addr);
+    /* An abstract one the kernel chooses. */
     if (ret == 0 && qio_address_type(ep->addr) == QIO_ADDRESS_UNIX &&
-        !qio_address_path(ep->addr)[0]) {
+        !qio_address_path(ep->addr)[0] && !qio_address_abstract(ep->addr)) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0, "unix: needs a path");
         return -1;
     }

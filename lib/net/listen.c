@@ -23,6 +23,9 @@
 void qiop_listen_socket_close(struct qiop_listen_socket *s)
 {
     qiop_listen_unix_remove(s);
+    if (s->restore) {
+        qiop_fd_set_nonblock(s->fd, false, NULL, NULL);
+    }
     qiop_fd_close(s->fd);
     qio_address_free(s->local);
     free(s->unlink_path);
@@ -340,6 +343,7 @@ static int listen_fd(int fd, int backlog, struct qiop_listen_sockets *out,
 {
     int type = 0, listening = 0;
     socklen_t len = sizeof(int);
+    bool nonblock = false;
     QIOAddress *local;
 
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0) {
@@ -373,12 +377,13 @@ static int listen_fd(int fd, int backlog, struct qiop_listen_sockets *out,
         goto fail;
     }
     if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ||
-        qiop_fd_set_nonblock(fd, true, NULL, errp) < 0) {
+        qiop_fd_set_nonblock(fd, true, &nonblock, errp) < 0) {
         qio_error_set(errp, QIO_ERROR_SYSTEM, errno,
                       "cannot listen on descriptor %d", fd);
         goto fail;
     }
     out->v[0].fd = fd;
+    out->v[0].restore = !nonblock;
     out->v[0].local = local;
     out->n = 1;
     return 0;

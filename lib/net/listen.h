@@ -4,12 +4,14 @@
 #define QIOP_NET_LISTEN_H
 
 #include <stddef.h>
+#include <stdbool.h>
 #include <sys/types.h>
 #include <qio/address.h>
 
 struct qiop_listen_socket {
     int fd;            /* listening, non-blocking */
     QIOAddress *local; /* as bound */
+    bool restore;      /* O_NONBLOCK was off before us, and others have it */
     char *unlink_path; /* remove when done, NULL: nothing */
     dev_t dev;         /* ... if it is still this file */
     ino_t ino;

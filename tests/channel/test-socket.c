@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <linux/vm_sockets.h>
 #include <unistd.h>
+#include <qio/channel-null.h>
 #include <qio/channel-ops.h>
 #include <qio/channel-socket.h>
 #include "base/clock.h"
@@ -352,7 +353,7 @@ static int tcp_option(QIOChannel *ioc, int level, int option)
 
 START_TEST(options)
 {
-    QIOChannel *pair[2], *other[2];
+    QIOChannel *pair[2], *other[2], *null;
 
     ck_assert_int_eq(pair_tcp(NULL, pair, &err), 0);
     qio_channel_set_delay(pair[0], false);
@@ -374,6 +375,13 @@ START_TEST(options)
                      0);
     ck_assert_int_ge(qio_channel_socket_get_fd(other[0]), 0);
     ck_assert(!qio_channel_socket_is_mptcp(other[0]));
+    null = qio_channel_null_new(&err);
+    qiotest_ok(&err);
+    ck_assert(!qio_channel_socket_is_mptcp(null));
+    ck_assert_int_eq(qio_channel_socket_get_fd(null), -1);
+    ck_assert_int_eq(qio_channel_socket_set_send_buffer(null, 9999, &err), -1);
+    qiotest_error(&err, QIO_ERROR_INVALID);
+    qio_channel_unref(null);
     for (int i = 0; i < 2; i++) {
         qio_channel_unref(pair[i]);
         qio_channel_unref(other[i]);

@@ -104,6 +104,7 @@ START_TEST(malformed_addresses)
         "tcp:h:1,nonsense=1",
         "tcp:h:1,",
         "unix:",
+        "unix:,abstract=off",
         "unix:/p,nonsense",
         "vsock:1",
         "vsock:x:1",

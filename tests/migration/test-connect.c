@@ -28,6 +28,7 @@ static void free_objects(void)
 
 struct incoming {
     char uri[160];
+    QIOListener *listener; /* instead of uri */
     const char *creds;
     const char *authz;
     pthread_t thread;
@@ -40,9 +41,13 @@ static void *accept_one(void *opaque)
 {
     struct incoming *in = opaque;
     QIOError *err = NULL;
-    QIOChannel *ioc = qio_migration_accept_sync(in->uri, in->creds, in->authz,
-                                                objects, LIMIT_MS, &err);
+    QIOChannel *ioc;
 
+    ioc = in->listener
+              ? qio_listener_accept_open_sync(
+                    in->listener, QIO_ENDPOINT_READWRITE, LIMIT_MS, &err)
+              : qio_migration_accept_sync(in->uri, in->creds, in->authz,
+                                          objects, LIMIT_MS, &err);
     if (ioc && qio_channel_read_all(ioc, in->got, 4, &err) == 0 &&
         qio_channel_write_all(ioc, "pong", 4, &err) == 0) {
         qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, NULL);
@@ -100,6 +105,42 @@ START_TEST(tls)
     way("anon-server", NULL, "anon-client", NULL);
     way("psk-server", NULL, "psk-client", NULL);
     way("x509-server", "client", "x509-client", TLSDIR_HOST);
+}
+END_TEST
+
+/* With listeners: plain, and with TLS, whose host the TCP address tells. */
+START_TEST(transports)
+{
+    static const char *const uris[] = {"tcp:127.0.0.1:0", "tcp::0,ipv4",
+                                       "unix:%s/sock", "unix:,abstract"};
+    bool secure = _i % 2, named = _i / 2 > 0;
+    struct incoming in = {.creds = secure ? "x509-server" : NULL,
+                          .authz = secure ? "client" : NULL};
+    QIOError *err = NULL;
+    QIOAddress *addr;
+    QIOChannel *ioc;
+    char *uri;
+
+    snprintf(in.uri, sizeof(in.uri), uris[_i / 2], qiotest_tmpdir());
+    in.listener = qio_migration_listen_sync(in.uri, in.creds, in.authz,
+                                            objects, &err);
+    qiotest_ok(&err);
+    addr = qio_listener_get_address(in.listener, 0, &err);
+    qiotest_ok(&err);
+    uri = qio_address_to_string(addr, &err);
+    qiotest_ok(&err);
+    pthread_create(&in.thread, NULL, accept_one, &in);
+    ioc = qio_migration_connect_sync(uri, secure ? "x509-client" : NULL,
+                                     secure && named ? TLSDIR_HOST : NULL,
+                                     objects, LIMIT_MS, &err);
+    qiotest_ok(&err);
+    ping(ioc);
+    pthread_join(in.thread, NULL);
+    ck_assert_int_eq(in.code, QIO_ERROR_NONE);
+    qio_channel_unref(ioc);
+    qio_listener_free(in.listener);
+    qio_address_free(addr);
+    free(uri);
 }
 END_TEST
 
@@ -231,6 +272,7 @@ int main(void)
     tcase_add_checked_fixture(tc, make_objects, free_objects);
     tcase_add_test(tc, plain);
     tcase_add_test(tc, tls);
+    tcase_add_loop_test(tc, transports, 0, 8);
     tcase_add_test(tc, hostname_overrides);
     tcase_add_test(tc, parameters_without_tls);
     tcase_add_test(tc, nobody_comes);
