@@ -7,6 +7,7 @@
 #include "../../lib/migration/json-scan.h"
 #include "qiotest.h"
 
+#define MANY_FEEDS 40000
 #define TEXT "{\"page_size\": 4096, \"devices\": [{\"name\": \"timer\"}]}"
 
 /* A stream in the making. */
@@ -107,6 +108,10 @@ static void expect_in_portions(const struct tape *t,
     static const size_t portions[] = {1, 2, 3, 5, 6, 7, 8, 13, 4096, 1 << 20};
 
     for (size_t i = 0; i < sizeof(portions) / sizeof(*portions); i++) {
+        /* Byte by byte only what is not too long for a busy machine. */
+        if (t->len / portions[i] > MANY_FEEDS) {
+            continue;
+        }
         ck_assert_msg(judge(t, portions[i]) == want, "portion %zu",
                       portions[i]);
     }
