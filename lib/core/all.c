@@ -149,8 +149,8 @@ int qio_channel_readv_full_all(QIOChannel *ioc, const struct iovec *iov,
                                size_t niov, int **fds, size_t *nfds, int flags,
                                QIOError **errp)
 {
-    int r = qio_channel_readv_full_all_eof(ioc, iov, niov, fds, nfds, flags,
-                                           errp);
+    int r =
+        qio_channel_readv_full_all_eof(ioc, iov, niov, fds, nfds, flags, errp);
 
     if (r == 0) {
         qio_error_set(errp, QIO_ERROR_EOF, 0,
@@ -167,8 +167,8 @@ int qio_channel_readv_all_eof(QIOChannel *ioc, const struct iovec *iov,
     return qio_channel_readv_full_all_eof(ioc, iov, niov, NULL, NULL, 0, errp);
 }
 
-int qio_channel_readv_all(QIOChannel *ioc, const struct iovec *iov,
-                          size_t niov, QIOError **errp)
+int qio_channel_readv_all(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                          QIOError **errp)
 {
     return qio_channel_readv_full_all(ioc, iov, niov, NULL, NULL, 0, errp);
 }

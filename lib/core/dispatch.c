@@ -33,16 +33,14 @@ static int check_usable(QIOChannel *ioc, unsigned how, QIOError **errp)
     if (atomic_load(&ioc->shut) & how) {
         qio_error_set(errp, QIO_ERROR_SHUTDOWN, 0, "%s: shut down for %s",
                       qio_channel_name(ioc),
-                      how == QIO_CHANNEL_SHUTDOWN_READ ? "reading"
-                                                       : "writing");
+                      how == QIO_CHANNEL_SHUTDOWN_READ ? "reading" : "writing");
         return -1;
     }
     return 0;
 }
 
-static int need_feature(QIOChannel *ioc, bool wanted,
-                        QIOChannelFeature feature, const char *what,
-                        QIOError **errp)
+static int need_feature(QIOChannel *ioc, bool wanted, QIOChannelFeature feature,
+                        const char *what, QIOError **errp)
 {
     if (!wanted || qio_channel_has_feature(ioc, feature)) {
         return 0;
@@ -59,8 +57,8 @@ static ssize_t check_result(QIOChannel *ioc, ssize_t r, size_t most,
 {
     if (r == -1) {
         if (!*err) {
-            qio_error_set(err, QIO_ERROR_SYSTEM, 0, "%s: failed without a reason",
-                          qio_channel_name(ioc));
+            qio_error_set(err, QIO_ERROR_SYSTEM, 0,
+                          "%s: failed without a reason", qio_channel_name(ioc));
         }
         qio_error_propagate(errp, *err);
         return -1;
@@ -138,8 +136,7 @@ ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
 }
 
 ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                        const int *fds, size_t nfds, int flags,
-                        QIOError **errp)
+                        const int *fds, size_t nfds, int flags, QIOError **errp)
 {
     QIOError *err = NULL;
     size_t size;
@@ -273,8 +270,8 @@ int qio_channel_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
 {
     QIOError *err = NULL;
 
-    return (int)check_result(ioc, ioc->ops.query(ioc, what, out, &err), 0,
-                             &err, errp);
+    return (int)check_result(ioc, ioc->ops.query(ioc, what, out, &err), 0, &err,
+                             errp);
 }
 
 void qio_channel_set_cork(QIOChannel *ioc, bool enabled)
@@ -328,11 +325,11 @@ ssize_t qio_channel_preadv(QIOChannel *ioc, const struct iovec *iov,
         return -1;
     }
     size = clamp(&iov, &niov);
-    return size == 0 ? 0
-                     : check_result(ioc,
-                                    ioc->ops.preadv(ioc, iov, niov, offset,
-                                                    &err),
-                                    size, &err, errp);
+    return size == 0
+               ? 0
+               : check_result(ioc,
+                              ioc->ops.preadv(ioc, iov, niov, offset, &err),
+                              size, &err, errp);
 }
 
 ssize_t qio_channel_pwritev(QIOChannel *ioc, const struct iovec *iov,
@@ -345,9 +342,9 @@ ssize_t qio_channel_pwritev(QIOChannel *ioc, const struct iovec *iov,
         return -1;
     }
     size = clamp(&iov, &niov);
-    return size == 0 ? 0
-                     : check_result(ioc,
-                                    ioc->ops.pwritev(ioc, iov, niov, offset,
-                                                     &err),
-                                    size, &err, errp);
+    return size == 0
+               ? 0
+               : check_result(ioc,
+                              ioc->ops.pwritev(ioc, iov, niov, offset, &err),
+                              size, &err, errp);
 }

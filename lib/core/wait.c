@@ -92,8 +92,7 @@ static int poll_set(QIOPollSet *set, int64_t deadline, int again,
 {
     struct pollfd pfd[QIOP_POLL_MAX];
     struct timespec ts;
-    int64_t until =
-        set->deadline_us < deadline ? set->deadline_us : deadline;
+    int64_t until = set->deadline_us < deadline ? set->deadline_us : deadline;
     int events = 0;
     int n;
 
@@ -155,8 +154,8 @@ int qiop_wait(QIOChannel *ioc, QIOChannel *at, unsigned events, unsigned wake,
 int qio_channel_wait(QIOChannel *ioc, unsigned events, int timeout_ms,
                      QIOError **errp)
 {
-    const unsigned told = QIO_EVENT_IN | QIO_EVENT_OUT | QIO_EVENT_HUP |
-                          QIO_EVENT_ERR;
+    const unsigned told =
+        QIO_EVENT_IN | QIO_EVENT_OUT | QIO_EVENT_HUP | QIO_EVENT_ERR;
     int64_t deadline = qiop_deadline(timeout_ms);
     unsigned wake = 0;
 

@@ -45,8 +45,7 @@ void qiop_listen_sockets_free(struct qiop_listen_sockets *l)
     l->n = 0;
 }
 
-static int make_room(struct qiop_listen_sockets *out, size_t n,
-                     QIOError **errp)
+static int make_room(struct qiop_listen_sockets *out, size_t n, QIOError **errp)
 {
     out->n = 0;
     out->v = calloc(n, sizeof(out->v[0]));
@@ -87,8 +86,7 @@ static bool has_path(const struct qiop_sockaddr *sa)
     const struct sockaddr_un *un = (const struct sockaddr_un *)&sa->sa;
 
     return un->sun_family == AF_UNIX &&
-           sa->len > offsetof(struct sockaddr_un, sun_path) &&
-           un->sun_path[0];
+           sa->len > offsetof(struct sockaddr_un, sun_path) && un->sun_path[0];
 }
 
 static int set_int(int fd, int level, int option, int value)
@@ -280,8 +278,8 @@ static int listen_inet(const QIOAddress *addr, int backlog,
     port = get_port(&list.v[0]);
     if (addr->u.inet.to && addr->u.inet.to < port) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
-                      "option 'to': %u is below the port %u",
-                      addr->u.inet.to, port);
+                      "option 'to': %u is below the port %u", addr->u.inet.to,
+                      port);
         goto out;
     }
     if (scan_ports(addr, &list, backlog, &best, errp) < 0) {

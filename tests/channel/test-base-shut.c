@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A channel beneath TLS that somebody else shuts down while TLS uses it: whoever
- * waits above hears of it, and nobody spins. */
+/* A channel beneath TLS that somebody else shuts down while TLS uses it:
+ * whoever waits above hears of it, and nobody spins. */
 #include <config.h>
 #include <pthread.h>
 #include <time.h>
@@ -62,8 +62,8 @@ START_TEST(test_wait_for_input)
     QIOError *err = NULL;
 
     setup(&s);
-    ck_assert_int_eq(qio_channel_shutdown(s.base[0], QIO_CHANNEL_SHUTDOWN_READ,
-                                          &err), 0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(s.base[0], QIO_CHANNEL_SHUTDOWN_READ, &err), 0);
     ck_assert_int_eq(qio_channel_wait(s.tls[0], QIO_EVENT_IN, LONG_MS, &err),
                      QIO_EVENT_IN);
     expect_read_shut(s.tls[0]);
@@ -76,10 +76,11 @@ START_TEST(test_wait_for_output)
     struct stacks s;
     QIOError *err = NULL;
     char b = 0;
+    int before;
 
     setup(&s);
-    ck_assert_int_eq(qio_channel_shutdown(s.base[0], QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err), 0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(s.base[0], QIO_CHANNEL_SHUTDOWN_WRITE, &err), 0);
     ck_assert_int_eq(qio_channel_wait(s.tls[0], QIO_EVENT_OUT, LONG_MS, &err),
                      QIO_EVENT_OUT);
     ck_assert_int_eq(qio_channel_write(s.tls[0], &b, 1, &err), -1);
@@ -88,7 +89,7 @@ START_TEST(test_wait_for_output)
     ck_assert_int_eq(qio_channel_write_all(s.tls[1], &b, 1, &err), 0);
     ck_assert_int_eq(qio_channel_read(s.tls[0], &b, 1, &err), 1);
     qio_channel_set_timeout(s.tls[0], WAIT_MS);
-    int before = cpu_ms();
+    before = cpu_ms();
     ck_assert_int_eq(qio_channel_read(s.tls[0], &b, 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_TIMEOUT);
     ck_assert_int_lt(cpu_ms() - before, CPU_MS);
@@ -111,8 +112,8 @@ START_TEST(test_flush_after_reading_was_shut)
         n = qio_channel_write(s.tls[0], block, sizeof(block), &err);
     } while (n > 0);
     ck_assert_int_eq(n, QIO_CHANNEL_ERR_BLOCK);
-    ck_assert_int_eq(qio_channel_shutdown(s.base[0], QIO_CHANNEL_SHUTDOWN_READ,
-                                          &err), 0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(s.base[0], QIO_CHANNEL_SHUTDOWN_READ, &err), 0);
     qio_channel_set_blocking(s.tls[0], true);
     qio_channel_set_timeout(s.tls[0], WAIT_MS);
     before = cpu_ms();

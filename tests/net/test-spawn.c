@@ -270,6 +270,8 @@ START_TEST(test_cannot)
 {
     char file[128], path[256];
 
+    /* Not one with directories that we may not look into. */
+    setenv("PATH", "/bin:/usr/bin", 1);
     cannot("qiotest-no-such-command", ENOENT);
     cannot("/nonexistent/command", ENOENT);
     cannot("", ENOENT);
