@@ -112,10 +112,9 @@ QIOChannel *bench_qio_tls(int fd, int server)
     const unsigned flags =
         QIO_TLS_CREDS_NO_VERIFY_PEER | QIO_TLS_CREDS_NO_SANITY_CHECK;
     QIOError *err = NULL;
-    QIOTLSCreds *creds =
-        qio_tls_creds_x509_new(server ? QIO_TLS_ENDPOINT_SERVER
-                                      : QIO_TLS_ENDPOINT_CLIENT,
-                               dir, NULL, BENCH_PRIORITY, flags, &err);
+    QIOTLSCreds *creds = qio_tls_creds_x509_new(
+        server ? QIO_TLS_ENDPOINT_SERVER : QIO_TLS_ENDPOINT_CLIENT, dir, NULL,
+        BENCH_PRIORITY, flags, &err);
     QIOChannel *base = creds ? qio_channel_socket_new_fd(fd, &err) : NULL;
     QIOChannel *ioc = NULL;
 

@@ -8,8 +8,7 @@
 #include <qio/qio.h>
 
 /* TLS 1.3 with AES-256-GCM, what a QEMU with certificates negotiates. */
-#define BENCH_PRIORITY \
-    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM"
+#define BENCH_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM"
 
 /* Makes a certificate in a temporary directory, removed at exit. */
 void bench_tls_setup(void);

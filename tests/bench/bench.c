@@ -216,11 +216,31 @@ static double median(double *v, int n)
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
 }
 
+/* Medians of one case's runs, and of its ratios to the first case's. */
+static void summarize(const struct bench_result *of,
+                      const struct bench_result *first, int runs,
+                      struct bench_result *r)
+{
+    double v[5][MAX_RUNS];
+
+    for (int k = 0; k < runs; k++) {
+        v[0][k] = of[k].seconds;
+        v[1][k] = of[k].send_cpu;
+        v[2][k] = of[k].recv_cpu;
+        v[3][k] = first[k].seconds / of[k].seconds;
+        v[4][k] = of[k].recv_cpu / first[k].recv_cpu;
+    }
+    r->seconds = median(v[0], runs);
+    r->send_cpu = median(v[1], runs);
+    r->recv_cpu = median(v[2], runs);
+    r->speed_ratio = median(v[3], runs);
+    r->recv_cpu_ratio = median(v[4], runs);
+}
+
 void bench_compare(const struct bench_case *c, size_t n, int runs,
                    struct bench_result *r)
 {
     struct bench_result *all = calloc(n * (size_t)runs, sizeof(*all));
-    double v[MAX_RUNS];
 
     if (!all || runs < 1 || runs > MAX_RUNS) {
         bench_fail("cannot run that often");
@@ -236,20 +256,7 @@ void bench_compare(const struct bench_case *c, size_t n, int runs,
         }
     }
     for (size_t i = 0; i < n; i++) {
-        const struct bench_result *of = all + i * (size_t)runs;
-
-        for (int k = 0; k < runs; k++) {
-            v[k] = of[k].seconds;
-        }
-        r[i].seconds = median(v, runs);
-        for (int k = 0; k < runs; k++) {
-            v[k] = of[k].send_cpu;
-        }
-        r[i].send_cpu = median(v, runs);
-        for (int k = 0; k < runs; k++) {
-            v[k] = of[k].recv_cpu;
-        }
-        r[i].recv_cpu = median(v, runs);
+        summarize(all + i * (size_t)runs, all, runs, &r[i]);
     }
     free(all);
 }

@@ -30,6 +30,10 @@ struct bench_result {
     double seconds; /* sender's begin to receiver's end */
     double send_cpu;
     double recv_cpu;
+    /* Against the first case, run by run: a machine whose speed drifts slows
+     * both of a pair. Set by bench_compare(). */
+    double speed_ratio; /* above 1: faster than the first */
+    double recv_cpu_ratio;
 };
 
 void bench_begin(void);
