@@ -65,8 +65,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: tls-echo-client PKI-DIR HOST PORT TEXT\n");
         return 2;
     }
-    creds = qio_tls_creds_x509_new(QIO_TLS_ENDPOINT_CLIENT, argv[1], NULL,
-                                   NULL, 0, &err);
+    creds = qio_tls_creds_x509_new(QIO_TLS_ENDPOINT_CLIENT, argv[1], NULL, NULL,
+                                   0, &err);
     if (!creds) {
         goto out;
     }

@@ -199,13 +199,14 @@ void *realloc(void *p, size_t size)
 void *aligned_alloc(size_t alignment, size_t size)
 {
     return must_fail(CALLER, size) ? NULL
-                             : counted(__libc_memalign(alignment, size));
+                                   : counted(__libc_memalign(alignment, size));
 }
 
 int posix_memalign(void **out, size_t alignment, size_t size)
 {
-    void *p =
-        must_fail(CALLER, size) ? NULL : counted(__libc_memalign(alignment, size));
+    void *p = must_fail(CALLER, size)
+                  ? NULL
+                  : counted(__libc_memalign(alignment, size));
 
     if (!p) {
         return ENOMEM;
@@ -293,8 +294,8 @@ static void judge(long n, bool ok, bool hit, QIOError *err)
 }
 
 /* One run with the n-th failing. Whether it came to that. */
-static bool one_run(failmalloc_scenario *scenario, void *opaque,
-                    unsigned flags, long n)
+static bool one_run(failmalloc_scenario *scenario, void *opaque, unsigned flags,
+                    long n)
 {
     int fds = qiotest_count_fds(), fds_after;
     long before = failmalloc_live(), after;

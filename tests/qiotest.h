@@ -28,7 +28,7 @@ void qiotest_no_error(QIOError **errp, const char *file, int line);
 /* Check that *errp holds this code, free it and make it NULL. */
 void qiotest_expect(QIOError **errp, QIOErrorCode code, const char *file,
                     int line);
-#define qiotest_error(errp, code) \
+#define qiotest_error(errp, code)                                              \
     qiotest_expect((errp), (code), __FILE__, __LINE__)
 
 /* A scratch directory for this test, removed at exit of the process; the

@@ -68,16 +68,14 @@ static void set_names(gnutls_x509_crt_t crt, const struct tlscert_spec *spec)
 
     if (spec->country) {
         ok(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COUNTRY_NAME, 0,
-                                         spec->country,
-                                         strlen(spec->country)));
+                                         spec->country, strlen(spec->country)));
     }
     ok(gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0,
                                      spec->cn, strlen(spec->cn)));
     for (i = 0; i < TLSCERT_NAMES && spec->dns[i]; i++) {
-        ok(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME,
-                                                spec->dns[i],
-                                                strlen(spec->dns[i]),
-                                                GNUTLS_FSAN_APPEND));
+        ok(gnutls_x509_crt_set_subject_alt_name(
+            crt, GNUTLS_SAN_DNSNAME, spec->dns[i], strlen(spec->dns[i]),
+            GNUTLS_FSAN_APPEND));
     }
     for (i = 0; i < TLSCERT_NAMES && spec->ip[i]; i++) {
         unsigned char addr[16];
@@ -85,9 +83,8 @@ static void set_names(gnutls_x509_crt_t crt, const struct tlscert_spec *spec)
 
         ck_assert_int_eq(inet_pton(v6 ? AF_INET6 : AF_INET, spec->ip[i], addr),
                          1);
-        ok(gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_IPADDRESS,
-                                                addr, v6 ? 16 : 4,
-                                                GNUTLS_FSAN_APPEND));
+        ok(gnutls_x509_crt_set_subject_alt_name(
+            crt, GNUTLS_SAN_IPADDRESS, addr, v6 ? 16 : 4, GNUTLS_FSAN_APPEND));
     }
 }
 
@@ -95,17 +92,17 @@ void tlscert_make(struct tlscert *cert, const struct tlscert_spec *spec,
                   const struct tlscert *issuer)
 {
     static unsigned serial = 1;
-    unsigned char number[4] = { 1, 0, (unsigned char)(serial >> 8),
-                                (unsigned char)serial };
+    unsigned char number[4] = {1, 0, (unsigned char)(serial >> 8),
+                               (unsigned char)serial};
     time_t now = time(NULL);
     int to = spec->to_hours || spec->from_hours ? spec->to_hours : 24;
     int from = spec->to_hours || spec->from_hours ? spec->from_hours : -24;
 
     serial++;
     ok(gnutls_x509_privkey_init(&cert->key));
-    ok(gnutls_x509_privkey_generate(cert->key, GNUTLS_PK_ECDSA,
-                                    GNUTLS_CURVE_TO_BITS(
-                                        GNUTLS_ECC_CURVE_SECP256R1), 0));
+    ok(gnutls_x509_privkey_generate(
+        cert->key, GNUTLS_PK_ECDSA,
+        GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
     ok(gnutls_x509_crt_init(&cert->crt));
     ok(gnutls_x509_crt_set_key(cert->crt, cert->key));
     ok(gnutls_x509_crt_set_version(cert->crt, 3));
@@ -145,13 +142,13 @@ void tlscert_make_server(struct tlscert *cert, const struct tlscert *ca)
 {
     struct tlscert_spec spec = {
         .cn = "server",
-        .dns = { "localhost", "a.example" },
-        .ip = { "127.0.0.1", "::1" },
+        .dns = {"localhost", "a.example"},
+        .ip = {"127.0.0.1", "::1"},
         .constraints = TLSCERT_CRITICAL,
         .usage_ext = TLSCERT_CRITICAL,
         .usage = GNUTLS_KEY_DIGITAL_SIGNATURE,
         .purpose_ext = TLSCERT_CRITICAL,
-        .purpose = { GNUTLS_KP_TLS_WWW_SERVER },
+        .purpose = {GNUTLS_KP_TLS_WWW_SERVER},
     };
 
     tlscert_make(cert, &spec, ca);
@@ -167,7 +164,7 @@ void tlscert_make_client(struct tlscert *cert, const struct tlscert *ca,
         .usage_ext = TLSCERT_CRITICAL,
         .usage = GNUTLS_KEY_DIGITAL_SIGNATURE,
         .purpose_ext = TLSCERT_CRITICAL,
-        .purpose = { GNUTLS_KP_TLS_WWW_CLIENT },
+        .purpose = {GNUTLS_KP_TLS_WWW_CLIENT},
     };
 
     tlscert_make(cert, &spec, ca);
@@ -216,11 +213,9 @@ void tlscert_write_key(const char *dir, const char *name,
     FILE *f = create(dir, name);
     gnutls_datum_t pem;
 
-    ok(gnutls_x509_privkey_export2_pkcs8(cert->key, GNUTLS_X509_FMT_PEM,
-                                         password,
-                                         password ? GNUTLS_PKCS_PBES2_AES_128
-                                                  : GNUTLS_PKCS_PLAIN,
-                                         &pem));
+    ok(gnutls_x509_privkey_export2_pkcs8(
+        cert->key, GNUTLS_X509_FMT_PEM, password,
+        password ? GNUTLS_PKCS_PBES2_AES_128 : GNUTLS_PKCS_PLAIN, &pem));
     put(f, &pem);
     ck_assert_int_eq(fclose(f), 0);
 }

@@ -50,8 +50,7 @@ void tlscert_make_client(struct tlscert *cert, const struct tlscert *ca,
 
 /* PEM files dir/name; a list ends with NULL. */
 void tlscert_write(const char *dir, const char *name,
-                   const struct tlscert *first, ...)
-    __attribute__((sentinel));
+                   const struct tlscert *first, ...) __attribute__((sentinel));
 void tlscert_write_key(const char *dir, const char *name,
                        const struct tlscert *cert, const char *password);
 void tlscert_write_crl(const char *dir, const char *name,

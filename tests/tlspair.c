@@ -73,8 +73,8 @@ static void *open_one(void *opaque)
     struct opening *o = opaque;
 
     o->result->err = NULL;
-    o->result->ret = qio_channel_open_sync(o->ioc, HANDSHAKE_MS,
-                                           &o->result->err);
+    o->result->ret =
+        qio_channel_open_sync(o->ioc, HANDSHAKE_MS, &o->result->err);
     return NULL;
 }
 
@@ -82,7 +82,7 @@ void tlspair_handshake(QIOChannel *client, QIOChannel *server,
                        struct tlspair_result *client_result,
                        struct tlspair_result *server_result)
 {
-    struct opening c = { client, client_result }, s = { server, server_result };
+    struct opening c = {client, client_result}, s = {server, server_result};
     pthread_t thread;
 
     ck_assert_int_eq(pthread_create(&thread, NULL, open_one, &s), 0);
@@ -100,8 +100,8 @@ void tlspair_open(const struct tlspair_creds *creds, QIOChannel *client_base,
     *client = qio_channel_tls_new_client(client_base, creds->client,
                                          "localhost", &err);
     qiotest_ok(&err);
-    *server = qio_channel_tls_new_server(server_base, creds->server, NULL,
-                                         &err);
+    *server =
+        qio_channel_tls_new_server(server_base, creds->server, NULL, &err);
     qiotest_ok(&err);
     tlspair_handshake(*client, *server, &c, &s);
     qiotest_ok(&c.err);

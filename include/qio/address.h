@@ -51,15 +51,15 @@ typedef enum QIOAddressType {
  * Ownership: the caller frees it with qio_address_free().
  * Threads: any. Never blocks: nothing is resolved. Since: 0.1
  */
-QIO_API QIOAddress *qio_address_parse(const char *text, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOAddress *qio_address_parse(const char *text,
+                                      QIOError **errp) QIO_MUST_CHECK;
 
 /* Constructors without text: host may be "" (any/loopback), port a number or
  * service name; path is taken literally. Same results as parse. Since: 0.1 */
 QIO_API QIOAddress *qio_address_new_inet(const char *host, const char *port,
                                          QIOError **errp) QIO_MUST_CHECK;
-QIO_API QIOAddress *qio_address_new_unix(const char *path, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOAddress *qio_address_new_unix(const char *path,
+                                         QIOError **errp) QIO_MUST_CHECK;
 QIO_API QIOAddress *qio_address_new_vsock(uint32_t cid, uint32_t port,
                                           QIOError **errp) QIO_MUST_CHECK;
 QIO_API QIOAddress *qio_address_new_fd(int fd, QIOError **errp) QIO_MUST_CHECK;
@@ -69,8 +69,8 @@ QIO_API QIOAddress *qio_address_new_fd(int fd, QIOError **errp) QIO_MUST_CHECK;
  * vsock. Errors: QIO_ERROR_UNSUPPORTED for other families, QIO_ERROR_INVALID
  * for a short length. Since: 0.1 */
 QIO_API QIOAddress *qio_address_from_sockaddr(const struct sockaddr *sa,
-                                              socklen_t len, QIOError **errp)
-    QIO_MUST_CHECK;
+                                              socklen_t len,
+                                              QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_address_set: change one option by its name in the grammar, e.g.
@@ -85,12 +85,12 @@ QIO_API int qio_address_set(QIOAddress *addr, const char *option,
 /* Text that parses to an equal address. The caller frees it with free().
  * Errors: QIO_ERROR_NOMEM; QIO_ERROR_UNSUPPORTED for a name that the kernel
  * told and text cannot hold (a NUL in an abstract name). Since: 0.1 */
-QIO_API char *qio_address_to_string(const QIOAddress *addr, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API char *qio_address_to_string(const QIOAddress *addr,
+                                    QIOError **errp) QIO_MUST_CHECK;
 
 /* A copy that the caller frees; NULL without memory. Since: 0.1 */
-QIO_API QIOAddress *qio_address_copy(const QIOAddress *addr, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOAddress *qio_address_copy(const QIOAddress *addr,
+                                     QIOError **errp) QIO_MUST_CHECK;
 /* Whether type, fields and options are the same; as written, nothing is
  * resolved. Since: 0.1 */
 QIO_API bool qio_address_equal(const QIOAddress *a, const QIOAddress *b);

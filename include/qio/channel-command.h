@@ -26,9 +26,8 @@ QIO_BEGIN_DECLS
  * Errors: QIO_ERROR_COMMAND with the reason when it cannot be executed.
  * Since: 0.1
  */
-QIO_API QIOChannel *qio_channel_command_new_spawn(const char *const argv[],
-                                                  int flags, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_channel_command_new_spawn(
+    const char *const argv[], int flags, QIOError **errp) QIO_MUST_CHECK;
 
 /* The child's process ID, -1 for channels of another type. Since: 0.1 */
 QIO_API pid_t qio_channel_command_pid(const QIOChannel *ioc);
@@ -43,8 +42,8 @@ QIO_API pid_t qio_channel_command_pid(const QIOChannel *ioc);
  *   QIO_ERROR_COMMAND with exit status or signal. Since: 0.1
  */
 QIO_API int qio_channel_command_wait(QIOChannel *ioc, int timeout_ms,
-                                     int *status, QIOError **errp)
-    QIO_MUST_CHECK;
+                                     int *status,
+                                     QIOError **errp) QIO_MUST_CHECK;
 
 /* SIGTERM, then after grace_ms SIGKILL; returns when it has ended. 0, or -1
  * when signalling failed. Blocks. Since: 0.1 */

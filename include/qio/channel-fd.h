@@ -29,11 +29,11 @@ QIO_BEGIN_DECLS
  * SEEKABLE when lseek works. May block in open(2) (fifos). Since: 0.1
  */
 QIO_API QIOChannel *qio_channel_fd_new(int fd, QIOError **errp) QIO_MUST_CHECK;
-QIO_API QIOChannel *qio_channel_fd_new_pair(int rfd, int wfd, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_channel_fd_new_pair(int rfd, int wfd,
+                                            QIOError **errp) QIO_MUST_CHECK;
 QIO_API QIOChannel *qio_channel_fd_new_path(const char *path, int flags,
-                                            mode_t mode, QIOError **errp)
-    QIO_MUST_CHECK;
+                                            mode_t mode,
+                                            QIOError **errp) QIO_MUST_CHECK;
 
 /* The descriptors, borrowed; -1 where there is none. Since: 0.1 */
 QIO_API int qio_channel_fd_get_read_fd(const QIOChannel *ioc);

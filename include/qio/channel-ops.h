@@ -101,8 +101,7 @@ struct QIOChannelOps {
      * queue of its own. nfds is 0 unless the type has FD_PASS.
      * May call down: yes. Mandatory. */
     ssize_t (*writev)(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                      const int *fds, size_t nfds, int flags,
-                      QIOError **errp);
+                      const int *fds, size_t nfds, int flags, QIOError **errp);
 
     /* poll: say which of `events` hold already (qio_poll_set_ready; bytes held
      * inside a layer count), else what brings progress (qio_poll_set_add_fd,
@@ -160,12 +159,12 @@ struct QIOChannelOps {
  * Errors: QIO_ERROR_NOMEM; QIO_ERROR_INVALID for ops without a mandatory slot.
  */
 QIO_API QIOChannel *qio_channel_alloc(const QIOChannelOps *ops,
-                                      size_t private_size, QIOError **errp)
-    QIO_MUST_CHECK;
+                                      size_t private_size,
+                                      QIOError **errp) QIO_MUST_CHECK;
 QIO_API QIOChannel *qio_channel_alloc_layer(const QIOChannelOps *ops,
                                             size_t private_size,
-                                            QIOChannel *base, QIOError **errp)
-    QIO_MUST_CHECK;
+                                            QIOChannel *base,
+                                            QIOError **errp) QIO_MUST_CHECK;
 
 /* The private part, aligned for any type. */
 QIO_API void *qio_channel_private(const QIOChannel *ioc);
@@ -193,13 +192,13 @@ QIO_API void qio_channel_trace(QIOChannel *ioc, const char *fmt, ...)
  * QIO_CHANNEL_ERR_BLOCK, whatever mode the channel is in. try_flush flushes
  * everything beneath ioc as well. */
 QIO_API ssize_t qio_channel_try_readv(QIOChannel *ioc, const struct iovec *iov,
-                                      size_t niov, QIOError **errp)
-    QIO_MUST_CHECK;
+                                      size_t niov,
+                                      QIOError **errp) QIO_MUST_CHECK;
 QIO_API ssize_t qio_channel_try_writev(QIOChannel *ioc, const struct iovec *iov,
-                                       size_t niov, QIOError **errp)
-    QIO_MUST_CHECK;
-QIO_API int qio_channel_try_flush(QIOChannel *ioc, QIOError **errp)
-    QIO_MUST_CHECK;
+                                       size_t niov,
+                                       QIOError **errp) QIO_MUST_CHECK;
+QIO_API int qio_channel_try_flush(QIOChannel *ioc,
+                                  QIOError **errp) QIO_MUST_CHECK;
 /* A question to ioc, as the query slot. 0, or -1 with QIO_ERROR_UNSUPPORTED. */
 QIO_API int qio_channel_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
                               QIOError **errp) QIO_MUST_CHECK;

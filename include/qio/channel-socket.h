@@ -27,10 +27,8 @@ QIO_API QIOChannel *qio_channel_socket_new(const QIOAddress *addr,
 
 /* The same and opened: connect within timeout_ms (-1: the kernel's limit).
  * Blocks. Since: 0.1 */
-QIO_API QIOChannel *qio_channel_socket_connect_sync(const QIOAddress *addr,
-                                                    int timeout_ms,
-                                                    QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_channel_socket_connect_sync(
+    const QIOAddress *addr, int timeout_ms, QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_channel_socket_new_fd: adopt a connected stream socket of any family; a
@@ -41,8 +39,8 @@ QIO_API QIOChannel *qio_channel_socket_connect_sync(const QIOAddress *addr,
  *   owns fd.
  * Errors: QIO_ERROR_INVALID: not a connected stream socket. Since: 0.1
  */
-QIO_API QIOChannel *qio_channel_socket_new_fd(int fd, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_channel_socket_new_fd(int fd,
+                                              QIOError **errp) QIO_MUST_CHECK;
 
 /* Size of the kernel's send buffer (SO_SNDBUF), in bytes. Since: 0.1 */
 QIO_API int qio_channel_socket_set_send_buffer(QIOChannel *ioc, int bytes,

@@ -62,8 +62,8 @@ QIO_API int qio_channel_tls_handshake(QIOChannel *ioc, int timeout_ms,
  * grown only under load). 0 keeps a value. Before the handshake. Since: 0.1
  */
 QIO_API int qio_channel_tls_set_buffers(QIOChannel *ioc, size_t output,
-                                        size_t input, QIOError **errp)
-    QIO_MUST_CHECK;
+                                        size_t input,
+                                        QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_channel_tls_update_keys: TLS 1.3 key update (RFC 8446 §4.6.3) of our
@@ -80,10 +80,10 @@ QIO_API int qio_channel_tls_update_keys(QIOChannel *ioc, bool ask_peer,
  * cipher suite ("TLS1.3 AES-256-GCM ..."); the peer's identity as authorizers
  * see it, NULL with QIO_ERROR_NOT_FOUND when it showed none. Since: 0.1
  */
-QIO_API char *qio_channel_tls_describe(QIOChannel *ioc, QIOError **errp)
-    QIO_MUST_CHECK;
-QIO_API char *qio_channel_tls_peer_identity(QIOChannel *ioc, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API char *qio_channel_tls_describe(QIOChannel *ioc,
+                                       QIOError **errp) QIO_MUST_CHECK;
+QIO_API char *qio_channel_tls_peer_identity(QIOChannel *ioc,
+                                            QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_channel_tls_abort: end the session by a fatal alert (internal_error,

@@ -25,12 +25,12 @@ QIO_API QIOChannel *qio_channel_unix_new(const QIOAddress *addr,
 
 /* Adopt a connected unix stream socket; as qio_channel_socket_new_fd().
  * Since: 0.1 */
-QIO_API QIOChannel *qio_channel_unix_new_fd(int fd, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_channel_unix_new_fd(int fd,
+                                            QIOError **errp) QIO_MUST_CHECK;
 
 /* Two open channels connected to each other. Returns 0 or -1. Since: 0.1 */
-QIO_API int qio_channel_unix_pair(QIOChannel *pair[2], QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API int qio_channel_unix_pair(QIOChannel *pair[2],
+                                  QIOError **errp) QIO_MUST_CHECK;
 
 QIO_END_DECLS
 

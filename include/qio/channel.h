@@ -171,8 +171,8 @@ QIO_API int qio_channel_wait(QIOChannel *ioc, unsigned events, int timeout_ms,
  */
 QIO_API ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,
                                        size_t niov, int **fds, size_t *nfds,
-                                       int flags, QIOError **errp)
-    QIO_MUST_CHECK;
+                                       int flags,
+                                       QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_channel_writev_full: write from iov[0..niov).
@@ -195,8 +195,7 @@ QIO_API ssize_t qio_channel_writev_full(QIOChannel *ioc,
 QIO_API ssize_t qio_channel_readv(QIOChannel *ioc, const struct iovec *iov,
                                   size_t niov, QIOError **errp) QIO_MUST_CHECK;
 QIO_API ssize_t qio_channel_writev(QIOChannel *ioc, const struct iovec *iov,
-                                   size_t niov, QIOError **errp)
-    QIO_MUST_CHECK;
+                                   size_t niov, QIOError **errp) QIO_MUST_CHECK;
 QIO_API ssize_t qio_channel_read(QIOChannel *ioc, void *buf, size_t len,
                                  QIOError **errp) QIO_MUST_CHECK;
 QIO_API ssize_t qio_channel_write(QIOChannel *ioc, const void *buf, size_t len,
@@ -220,18 +219,17 @@ QIO_API int qio_channel_flush(QIOChannel *ioc, QIOError **errp) QIO_MUST_CHECK;
  * Errors: also QIO_ERROR_EOF: the stream ended in the middle. Since: 0.1
  */
 QIO_API int qio_channel_readv_full_all_eof(QIOChannel *ioc,
-                                           const struct iovec *iov,
-                                           size_t niov, int **fds,
-                                           size_t *nfds, int flags,
+                                           const struct iovec *iov, size_t niov,
+                                           int **fds, size_t *nfds, int flags,
                                            QIOError **errp) QIO_MUST_CHECK;
 /* The same, and any end of the stream is QIO_ERROR_EOF: 0 or -1. Since: 0.1 */
 QIO_API int qio_channel_readv_full_all(QIOChannel *ioc, const struct iovec *iov,
                                        size_t niov, int **fds, size_t *nfds,
-                                       int flags, QIOError **errp)
-    QIO_MUST_CHECK;
+                                       int flags,
+                                       QIOError **errp) QIO_MUST_CHECK;
 QIO_API int qio_channel_readv_all_eof(QIOChannel *ioc, const struct iovec *iov,
-                                      size_t niov, QIOError **errp)
-    QIO_MUST_CHECK;
+                                      size_t niov,
+                                      QIOError **errp) QIO_MUST_CHECK;
 QIO_API int qio_channel_readv_all(QIOChannel *ioc, const struct iovec *iov,
                                   size_t niov, QIOError **errp) QIO_MUST_CHECK;
 QIO_API int qio_channel_read_all_eof(QIOChannel *ioc, void *buf, size_t len,
@@ -249,8 +247,7 @@ QIO_API int qio_channel_writev_full_all(QIOChannel *ioc,
                                         const int *fds, size_t nfds, int flags,
                                         QIOError **errp) QIO_MUST_CHECK;
 QIO_API int qio_channel_writev_all(QIOChannel *ioc, const struct iovec *iov,
-                                   size_t niov, QIOError **errp)
-    QIO_MUST_CHECK;
+                                   size_t niov, QIOError **errp) QIO_MUST_CHECK;
 QIO_API int qio_channel_write_all(QIOChannel *ioc, const void *buf, size_t len,
                                   QIOError **errp) QIO_MUST_CHECK;
 
@@ -301,16 +298,16 @@ QIO_API off_t qio_channel_io_seek(QIOChannel *ioc, off_t offset, int whence,
 /* Read or write at an offset without moving the position; results as readv
  * and writev. Errors: QIO_ERROR_UNSUPPORTED without SEEKABLE. Since: 0.1 */
 QIO_API ssize_t qio_channel_preadv(QIOChannel *ioc, const struct iovec *iov,
-                                   size_t niov, off_t offset, QIOError **errp)
-    QIO_MUST_CHECK;
+                                   size_t niov, off_t offset,
+                                   QIOError **errp) QIO_MUST_CHECK;
 QIO_API ssize_t qio_channel_pread(QIOChannel *ioc, void *buf, size_t len,
                                   off_t offset, QIOError **errp) QIO_MUST_CHECK;
 QIO_API ssize_t qio_channel_pwritev(QIOChannel *ioc, const struct iovec *iov,
-                                    size_t niov, off_t offset, QIOError **errp)
-    QIO_MUST_CHECK;
+                                    size_t niov, off_t offset,
+                                    QIOError **errp) QIO_MUST_CHECK;
 QIO_API ssize_t qio_channel_pwrite(QIOChannel *ioc, const void *buf, size_t len,
-                                   off_t offset, QIOError **errp)
-    QIO_MUST_CHECK;
+                                   off_t offset,
+                                   QIOError **errp) QIO_MUST_CHECK;
 
 /* ---- hints and facts ---- */
 
@@ -321,18 +318,16 @@ QIO_API void qio_channel_set_cork(QIOChannel *ioc, bool enabled);
 
 /* Addresses of the transport, found through layers too. The caller frees them.
  * Errors: QIO_ERROR_UNSUPPORTED for transports without. Since: 0.1 */
-QIO_API QIOAddress *qio_channel_get_local_address(QIOChannel *ioc,
-                                                  QIOError **errp)
-    QIO_MUST_CHECK;
-QIO_API QIOAddress *qio_channel_get_remote_address(QIOChannel *ioc,
-                                                   QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOAddress *qio_channel_get_local_address(
+    QIOChannel *ioc, QIOError **errp) QIO_MUST_CHECK;
+QIO_API QIOAddress *qio_channel_get_remote_address(
+    QIOChannel *ioc, QIOError **errp) QIO_MUST_CHECK;
 
 /* Who is at the other end of a unix socket, as the kernel recorded it when the
  * connection was made (SO_PEERCRED). Any pointer may be NULL. Since: 0.1 */
 QIO_API int qio_channel_get_peer_cred(QIOChannel *ioc, pid_t *pid, uid_t *uid,
-                                      gid_t *gid, QIOError **errp)
-    QIO_MUST_CHECK;
+                                      gid_t *gid,
+                                      QIOError **errp) QIO_MUST_CHECK;
 
 /* The library's version, "0.1.0". Static. Since: 0.1 */
 QIO_API const char *qio_version(void);

@@ -51,12 +51,12 @@ typedef enum QIOEndpointType {
  * Errors: QIO_ERROR_INVALID naming the rule broken, QIO_ERROR_UNSUPPORTED.
  * Never blocks, opens nothing. Since: 0.1
  */
-QIO_API QIOEndpoint *qio_endpoint_parse(const char *text, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOEndpoint *qio_endpoint_parse(const char *text,
+                                        QIOError **errp) QIO_MUST_CHECK;
 QIO_API void qio_endpoint_free(QIOEndpoint *ep);
 /* Text that parses to the same; free() it. */
-QIO_API char *qio_endpoint_to_string(const QIOEndpoint *ep, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API char *qio_endpoint_to_string(const QIOEndpoint *ep,
+                                     QIOError **errp) QIO_MUST_CHECK;
 
 /* What was parsed. Since: 0.1 */
 QIO_API QIOEndpointType qio_endpoint_type(const QIOEndpoint *ep);
@@ -86,8 +86,8 @@ QIO_API int qio_endpoint_add_tls(QIOEndpoint *ep, const char *creds_id,
  * Errors: QIO_ERROR_INVALID: no TLS layer. Since: 0.1
  */
 QIO_API int qio_endpoint_set_tls_peer(QIOEndpoint *ep, const char *hostname,
-                                      const char *authz_id, QIOError **errp)
-    QIO_MUST_CHECK;
+                                      const char *authz_id,
+                                      QIOError **errp) QIO_MUST_CHECK;
 
 /* Which directions a file, command or stdio: is opened for. Layers need both:
  * a command or stdio: that has some is always opened for both. */
@@ -118,8 +118,8 @@ typedef enum QIOEndpointMode {
 QIO_API QIOChannel *qio_endpoint_connect_sync(const QIOEndpoint *ep,
                                               QIOObjects *objects,
                                               QIOEndpointMode mode,
-                                              int timeout_ms, QIOError **errp)
-    QIO_MUST_CHECK;
+                                              int timeout_ms,
+                                              QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_endpoint_layer_sync: put the endpoint's layers on a channel that the
@@ -129,8 +129,8 @@ QIO_API QIOChannel *qio_endpoint_connect_sync(const QIOEndpoint *ep,
 QIO_API QIOChannel *qio_endpoint_layer_sync(const QIOEndpoint *ep,
                                             QIOObjects *objects,
                                             QIOChannel *base, bool as_server,
-                                            int timeout_ms, QIOError **errp)
-    QIO_MUST_CHECK;
+                                            int timeout_ms,
+                                            QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_endpoint_listen_sync: listen. A socket endpoint is bound on every
@@ -169,13 +169,11 @@ QIO_API QIOAddress *qio_listener_get_address(const QIOListener *l, size_t i,
  */
 QIO_API QIOChannel *qio_listener_accept_sync(QIOListener *l,
                                              QIOEndpointMode mode,
-                                             int timeout_ms, QIOError **errp)
-    QIO_MUST_CHECK;
-QIO_API QIOChannel *qio_listener_accept_open_sync(QIOListener *l,
-                                                  QIOEndpointMode mode,
-                                                  int timeout_ms,
-                                                  QIOError **errp)
-    QIO_MUST_CHECK;
+                                             int timeout_ms,
+                                             QIOError **errp) QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_listener_accept_open_sync(
+    QIOListener *l, QIOEndpointMode mode, int timeout_ms,
+    QIOError **errp) QIO_MUST_CHECK;
 /* End a running or later accept with QIO_ERROR_SHUTDOWN. Any thread. */
 QIO_API void qio_listener_shutdown(QIOListener *l);
 QIO_API void qio_listener_free(QIOListener *l);

@@ -9,10 +9,9 @@
  *
  *   tls-creds-x509  endpoint=client|server dir=PATH [verify-peer=on]
  *                   [sanity-check=on] [priority=TEXT] [passwordid=SECRET-ID]
- *   tls-creds-psk   endpoint=… dir=PATH [username=NAME] [verify-peer] [priority]
- *   tls-creds-anon  endpoint=… [verify-peer] [priority]
- *   authz-simple    identity=TEXT
- *   authz-list      [policy=deny|allow] rules.N.match=TEXT
+ *   tls-creds-psk   endpoint=… dir=PATH [username=NAME] [verify-peer]
+ * [priority] tls-creds-anon  endpoint=… [verify-peer] [priority] authz-simple
+ * identity=TEXT authz-list      [policy=deny|allow] rules.N.match=TEXT
  *                   [rules.N.policy=allow|deny] [rules.N.format=exact|glob]
  *                   N counts from 0 without a gap
  *   secret          data=TEXT | file=PATH [format=raw|base64]
@@ -48,20 +47,20 @@ QIO_API int qio_objects_add(QIOObjects *objects, const char *text,
 /* Keep an object that the caller made; the set takes its own reference.
  * Since: 0.1 */
 QIO_API int qio_objects_add_tls_creds(QIOObjects *objects, const char *id,
-                                      QIOTLSCreds *creds, QIOError **errp)
-    QIO_MUST_CHECK;
+                                      QIOTLSCreds *creds,
+                                      QIOError **errp) QIO_MUST_CHECK;
 QIO_API int qio_objects_add_authz(QIOObjects *objects, const char *id,
-                                  QIOAuthz *authz, QIOError **errp)
-    QIO_MUST_CHECK;
+                                  QIOAuthz *authz,
+                                  QIOError **errp) QIO_MUST_CHECK;
 
 /* Look one up; borrowed from the set. NULL with QIO_ERROR_NOT_FOUND, or
  * QIO_ERROR_INVALID when the ID names another kind of object. Since: 0.1 */
 QIO_API QIOTLSCreds *qio_objects_get_tls_creds(const QIOObjects *objects,
-                                               const char *id, QIOError **errp)
-    QIO_MUST_CHECK;
+                                               const char *id,
+                                               QIOError **errp) QIO_MUST_CHECK;
 QIO_API QIOAuthz *qio_objects_get_authz(const QIOObjects *objects,
-                                        const char *id, QIOError **errp)
-    QIO_MUST_CHECK;
+                                        const char *id,
+                                        QIOError **errp) QIO_MUST_CHECK;
 
 QIO_END_DECLS
 

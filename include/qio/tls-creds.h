@@ -54,12 +54,9 @@ typedef enum QIOTLSCredsKind {
  *   be read; QIO_ERROR_CREDENTIALS naming the file and the fault;
  *   QIO_ERROR_INVALID for a bad priority. Reads files. Since: 0.1
  */
-QIO_API QIOTLSCreds *qio_tls_creds_x509_new(QIOTLSEndpoint endpoint,
-                                            const char *dir,
-                                            const char *password,
-                                            const char *priority,
-                                            unsigned flags, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOTLSCreds *qio_tls_creds_x509_new(
+    QIOTLSEndpoint endpoint, const char *dir, const char *password,
+    const char *priority, unsigned flags, QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_tls_creds_psk_new: pre-shared keys from DIR/keys.psk. A client names the
@@ -69,15 +66,14 @@ QIO_API QIOTLSCreds *qio_tls_creds_x509_new(QIOTLSEndpoint endpoint,
 QIO_API QIOTLSCreds *qio_tls_creds_psk_new(QIOTLSEndpoint endpoint,
                                            const char *dir,
                                            const char *username,
-                                           const char *priority,
-                                           unsigned flags, QIOError **errp)
-    QIO_MUST_CHECK;
+                                           const char *priority, unsigned flags,
+                                           QIOError **errp) QIO_MUST_CHECK;
 
 /* Encryption without any authentication, for tests. Since: 0.1 */
 QIO_API QIOTLSCreds *qio_tls_creds_anon_new(QIOTLSEndpoint endpoint,
                                             const char *priority,
-                                            unsigned flags, QIOError **errp)
-    QIO_MUST_CHECK;
+                                            unsigned flags,
+                                            QIOError **errp) QIO_MUST_CHECK;
 
 /* Another reference, returning creds; dropping one, NULL is allowed; and what
  * the credentials were made for. Threads: any. Since: 0.1 */
@@ -99,10 +95,10 @@ typedef enum QIOAuthzFormat {
     QIO_AUTHZ_FORMAT_GLOB, /* '*' and '?' */
 } QIOAuthzFormat;
 
-QIO_API QIOAuthz *qio_authz_new_simple(const char *identity, QIOError **errp)
-    QIO_MUST_CHECK;
-QIO_API QIOAuthz *qio_authz_new_list(bool allow_by_default, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOAuthz *qio_authz_new_simple(const char *identity,
+                                       QIOError **errp) QIO_MUST_CHECK;
+QIO_API QIOAuthz *qio_authz_new_list(bool allow_by_default,
+                                     QIOError **errp) QIO_MUST_CHECK;
 /* Add a rule at the end; before the authorizer is shared. 0 or -1. */
 QIO_API int qio_authz_list_append(QIOAuthz *authz, const char *match,
                                   QIOAuthzFormat format, bool allow,

@@ -94,8 +94,7 @@ ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov, int flags,
 }
 
 ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
-                        const int *fds, size_t nfds, int flags,
-                        QIOError **errp)
+                        const int *fds, size_t nfds, int flags, QIOError **errp)
 {
     struct msghdr msg = {
         .msg_iov = (struct iovec *)iov,
@@ -143,8 +142,8 @@ static ssize_t recv_message(int fd, struct msghdr *msg, int flags,
 }
 
 /* Without room for control messages the kernel drops descriptors itself. */
-ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov,
-                     int flags, QIOError **errp)
+ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov, int flags,
+                     QIOError **errp)
 {
     struct msghdr msg = {
         .msg_iov = (struct iovec *)iov,

@@ -45,23 +45,22 @@ bool qiop_fd_is_socket(int fd);
 #define QIOP_FD_MAY_BLOCK (1 << 30)
 
 /*
- * One try of sendmsg()/recvmsg(), never a SIGPIPE, with descriptors (SCM_RIGHTS). Result as the readv and writev slots of a channel:
- * >0, 0 (end of the stream), -1, QIO_CHANNEL_ERR_BLOCK.
- * recv: fds/nfds NULL: arriving descriptors are closed. MSG_CTRUNC is
- * QIO_ERROR_FD_TRUNCATED, and what arrived is closed. flags: MSG_PEEK,
- * QIOP_FD_MAY_BLOCK.
+ * One try of sendmsg()/recvmsg(), never a SIGPIPE, with descriptors
+ * (SCM_RIGHTS). Result as the readv and writev slots of a channel: >0, 0 (end
+ * of the stream), -1, QIO_CHANNEL_ERR_BLOCK. recv: fds/nfds NULL: arriving
+ * descriptors are closed. MSG_CTRUNC is QIO_ERROR_FD_TRUNCATED, and what
+ * arrived is closed. flags: MSG_PEEK, QIOP_FD_MAY_BLOCK.
  */
 ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
                         const int *fds, size_t nfds, int flags,
                         QIOError **errp);
-ssize_t qiop_fd_recvmsg(int fd, const struct iovec *iov, size_t niov,
-                        int **fds, size_t *nfds, int flags,
-                        QIOError **errp);
+ssize_t qiop_fd_recvmsg(int fd, const struct iovec *iov, size_t niov, int **fds,
+                        size_t *nfds, int flags, QIOError **errp);
 /* The same without ancillary data, for sockets that cannot carry any. */
 ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov, int flags,
                      QIOError **errp);
-ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov,
-                     int flags, QIOError **errp);
+ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov, int flags,
+                     QIOError **errp);
 
 /* One try of readv()/writev() on a descriptor that is no socket; writing never
  * raises SIGPIPE. Results as above; a write of 0 bytes is an error. */

@@ -24,8 +24,8 @@ void qiop_iov_cursor_advance(struct qiop_iov_cursor *c, size_t n);
 /* The current piece in one stretch: pointer and *len; NULL at the end. */
 void *qiop_iov_cursor_piece(struct qiop_iov_cursor *c, size_t *len);
 /* Up to max pieces from here, at most `limit` bytes, into out; how many. */
-size_t qiop_iov_cursor_slice(const struct qiop_iov_cursor *c,
-                             struct iovec *out, size_t max, size_t limit);
+size_t qiop_iov_cursor_slice(const struct qiop_iov_cursor *c, struct iovec *out,
+                             size_t max, size_t limit);
 /* Copy out of (gather) or into (scatter) the iovec, advancing; how many. */
 size_t qiop_iov_cursor_gather(struct qiop_iov_cursor *c, void *buf, size_t len);
 size_t qiop_iov_cursor_scatter(struct qiop_iov_cursor *c, const void *buf,

@@ -29,7 +29,7 @@ struct tls {
     atomic_size_t held;       /* length of flight */
     atomic_bool out_failed;
     atomic_bool out_blocked; /* the base took only a part */
-    atomic_bool base_holds; /* the base accepted what it has not sent */
+    atomic_bool base_holds;  /* the base accepted what it has not sent */
     atomic_uint shut;
     bool started;
 };
@@ -79,8 +79,7 @@ static int push_out(QIOChannel *ioc, struct tls *t, QIOError **errp)
 static bool has_output(struct tls *t)
 {
     return !atomic_load(&t->out_failed) &&
-           (atomic_load(&t->held) ||
-            qiop_tls_session_output_len(t->session));
+           (atomic_load(&t->held) || qiop_tls_session_output_len(t->session));
 }
 
 /* Output that a reader has to care about: its own, and what a writer left who
@@ -120,8 +119,8 @@ static int fill(QIOChannel *ioc, struct tls *t, QIOError **errp)
     if (qiop_tls_session_input_ended(t->session)) {
         return 0;
     }
-    iov.iov_base = qiop_tls_session_input_reserve(t->session, &iov.iov_len,
-                                                  errp);
+    iov.iov_base =
+        qiop_tls_session_input_reserve(t->session, &iov.iov_len, errp);
     if (!iov.iov_base) {
         return -1;
     }
@@ -215,8 +214,7 @@ static int tls_advance(QIOChannel *ioc, QIOError **errp)
         if (ret == -1) {
             return -1;
         }
-        if (filled == QIO_CHANNEL_ERR_BLOCK &&
-            !atomic_load(&t->out_failed)) {
+        if (filled == QIO_CHANNEL_ERR_BLOCK && !atomic_load(&t->out_failed)) {
             return QIO_CHANNEL_ERR_BLOCK;
         }
         pthread_mutex_lock(&t->in_lock);
@@ -265,8 +263,8 @@ static ssize_t tls_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     return n;
 }
 
-static ssize_t tls_writev(QIOChannel *ioc, const struct iovec *iov,
-                          size_t niov, const int *fds, size_t nfds, int flags,
+static ssize_t tls_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                          const int *fds, size_t nfds, int flags,
                           QIOError **errp)
 {
     struct tls *t = qio_channel_private(ioc);
@@ -494,9 +492,8 @@ static QIOChannel *tls_new(QIOChannel *base, QIOTLSCreds *creds,
     pthread_mutex_init(&t->out_lock, NULL);
     qiop_queue_init(&t->flight, 0);
     t->session = qiop_tls_session_new(creds, endpoint, authz, errp);
-    if (!t->session ||
-        (hostname &&
-         qiop_tls_session_set_hostname(t->session, hostname, errp))) {
+    if (!t->session || (hostname && qiop_tls_session_set_hostname(
+                                        t->session, hostname, errp))) {
         qio_channel_unref(ioc);
         return NULL;
     }

@@ -104,9 +104,8 @@ QIOChannel *qio_channel_ref(QIOChannel *ioc)
 void qio_channel_unref(QIOChannel *ioc)
 {
     /* A loop, so that the depth of a stack costs no stack. */
-    while (ioc &&
-           atomic_fetch_sub_explicit(&ioc->refs, 1, memory_order_acq_rel) ==
-               1) {
+    while (ioc && atomic_fetch_sub_explicit(&ioc->refs, 1,
+                                            memory_order_acq_rel) == 1) {
         QIOChannel *base = ioc->base;
         QIOError *err = NULL;
 

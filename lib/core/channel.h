@@ -28,8 +28,8 @@ struct QIOChannel {
     atomic_uint refs;
     atomic_uint features;
     atomic_int state;
-    atomic_uint shut;    /* QIOChannelShutdown bits */
-    atomic_int wake[2];  /* eventfds, made when somebody first waits, or -1 */
+    atomic_uint shut;   /* QIOChannelShutdown bits */
+    atomic_int wake[2]; /* eventfds, made when somebody first waits, or -1 */
     atomic_bool blocking;
     atomic_int timeout_ms;
     bool holds_output; /* a flush slot somewhere in the stack */

@@ -18,8 +18,8 @@ QIOAddress *qio_channel_get_remote_address(QIOChannel *ioc, QIOError **errp)
 {
     QIOAddress *addr = NULL;
 
-    if (qio_channel_query(ioc, QIO_CHANNEL_QUERY_REMOTE_ADDRESS, &addr,
-                          errp) < 0) {
+    if (qio_channel_query(ioc, QIO_CHANNEL_QUERY_REMOTE_ADDRESS, &addr, errp) <
+        0) {
         return NULL;
     }
     return addr;

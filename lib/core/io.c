@@ -145,8 +145,8 @@ ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
     return r;
 }
 
-ssize_t qio_channel_readv(QIOChannel *ioc, const struct iovec *iov,
-                          size_t niov, QIOError **errp)
+ssize_t qio_channel_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                          QIOError **errp)
 {
     return qio_channel_readv_full(ioc, iov, niov, NULL, NULL, 0, errp);
 }

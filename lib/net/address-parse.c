@@ -115,8 +115,10 @@ int qiop_address_check_port(const char *port, QIOError **errp)
         }
     }
     if (!nletters || i > PORT_MAX) {
-        return invalid(errp, "port '%s' is neither a number nor the name of "
-                             "a service", port);
+        return invalid(errp,
+                       "port '%s' is neither a number nor the name of "
+                       "a service",
+                       port);
     }
     return 0;
 }
@@ -124,8 +126,10 @@ int qiop_address_check_port(const char *port, QIOError **errp)
 int qiop_address_check_path(const char *path, QIOError **errp)
 {
     if (strlen(path) > QIOP_UNIX_PATH_MAX) {
-        return invalid(errp, "unix socket path '%s' is too long: at most %zu "
-                             "bytes", path, QIOP_UNIX_PATH_MAX);
+        return invalid(errp,
+                       "unix socket path '%s' is too long: at most %zu "
+                       "bytes",
+                       path, QIOP_UNIX_PATH_MAX);
     }
     return 0;
 }
@@ -372,8 +376,10 @@ static QIOAddress *parse_inet(char *text, QIOError **errp)
             return NULL;
         }
         if (strchr(port + 1, ':')) {
-            invalid(errp, "too many colons in '%s': an IPv6 address stands in "
-                          "brackets, like [::1]:5000", text);
+            invalid(errp,
+                    "too many colons in '%s': an IPv6 address stands in "
+                    "brackets, like [::1]:5000",
+                    text);
             return NULL;
         }
         *port = '\0';
@@ -404,13 +410,15 @@ static QIOAddress *parse_vsock(char *text, QIOError **errp)
         }
     }
     if (!known && qiop_optstr_uint(text, UINT32_MAX, &cid) < 0) {
-        invalid(errp, "vsock CID '%s' is not a number from 0 to %u, nor host, "
-                      "local or any", text, UINT32_MAX);
+        invalid(errp,
+                "vsock CID '%s' is not a number from 0 to %u, nor host, "
+                "local or any",
+                text, UINT32_MAX);
         return NULL;
     }
     if (qiop_optstr_uint(colon + 1, UINT32_MAX, &port) < 0) {
-        invalid(errp, "vsock port '%s' is not a number from 0 to %u",
-                colon + 1, UINT32_MAX);
+        invalid(errp, "vsock port '%s' is not a number from 0 to %u", colon + 1,
+                UINT32_MAX);
         return NULL;
     }
     return qio_address_new_vsock((uint32_t)cid, (uint32_t)port, errp);
@@ -461,8 +469,10 @@ QIOAddress *qio_address_parse(const char *text, QIOError **errp)
         }
     }
     if (i == n) {
-        invalid(errp, "address '%s' does not begin with tcp:, unix:, vsock: "
-                      "or fd:", text);
+        invalid(errp,
+                "address '%s' does not begin with tcp:, unix:, vsock: "
+                "or fd:",
+                text);
         return NULL;
     }
     pos = text + len;

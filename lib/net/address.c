@@ -104,8 +104,7 @@ QIOAddress *qio_address_new_fd(int fd, QIOError **errp)
     QIOAddress *addr;
 
     if (fd < 0) {
-        qio_error_set(errp, QIO_ERROR_INVALID, 0, "%d is not a descriptor",
-                      fd);
+        qio_error_set(errp, QIO_ERROR_INVALID, 0, "%d is not a descriptor", fd);
         return NULL;
     }
     addr = qiop_address_alloc(QIO_ADDRESS_FD, errp);

@@ -294,9 +294,9 @@ static void all_failed(const struct qiop_dial *d, QIOError **errp)
     for (i = 0; i < d->list.n && used < sizeof(list); i++) {
         if (i != last) {
             qiop_net_name(&d->list.v[i], name, sizeof(name));
-            used += (size_t)snprintf(list + used, sizeof(list) - used,
-                                     "%s: %s; ", name,
-                                     reason_of(d->v[i].error));
+            used +=
+                (size_t)snprintf(list + used, sizeof(list) - used, "%s: %s; ",
+                                 name, reason_of(d->v[i].error));
         }
     }
     qiop_address_name(d->addr, target, sizeof(target));

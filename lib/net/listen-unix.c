@@ -84,7 +84,8 @@ static int probe(const struct qiop_sockaddr *sa, QIOError **errp)
     }
     qio_error_set(errp, QIO_ERROR_IN_USE, errno,
                   "cannot listen on '%s': cannot tell whether the socket that "
-                  "is there is in use", un->sun_path);
+                  "is there is in use",
+                  un->sun_path);
     return -1;
 }
 
@@ -140,8 +141,7 @@ static int remove_stale(const struct qiop_sockaddr *sa, QIOError **errp)
         return -1;
     }
     if (ret > 0) {
-        return in_use(un->sun_path, "another process has a socket there",
-                      errp);
+        return in_use(un->sun_path, "another process has a socket there", errp);
     }
     if (unlink(un->sun_path) < 0 && errno != ENOENT) {
         return system_error(un->sun_path, errno,
@@ -151,21 +151,20 @@ static int remove_stale(const struct qiop_sockaddr *sa, QIOError **errp)
     return 0;
 }
 
-static int refuse_to_remove(const struct qiop_sockaddr *sa,
-                            const QIOError *why, QIOError **errp)
+static int refuse_to_remove(const struct qiop_sockaddr *sa, const QIOError *why,
+                            QIOError **errp)
 {
     const struct sockaddr_un *un = (const struct sockaddr_un *)&sa->sa;
     int ret = probe(sa, errp);
 
     if (ret > 0) {
-        return in_use(un->sun_path, "another process has a socket there",
-                      errp);
+        return in_use(un->sun_path, "another process has a socket there", errp);
     }
     if (ret == 0) {
         qio_error_set(errp, QIO_ERROR_IN_USE, 0,
                       "cannot listen on '%s': a stale socket is there and "
-                      "cannot be replaced: %s", un->sun_path,
-                      qio_error_message(why));
+                      "cannot be replaced: %s",
+                      un->sun_path, qio_error_message(why));
     }
     return -1;
 }

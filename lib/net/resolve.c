@@ -197,14 +197,14 @@ static void lookup_failed(const QIOAddress *addr, int family, int gai,
     }
     qiop_address_name(addr, name, sizeof(name));
     if (gai == EAI_SYSTEM) {
-        qio_error_set(errp, QIO_ERROR_RESOLVE, sys_errno,
-                      "cannot resolve '%s'", name);
+        qio_error_set(errp, QIO_ERROR_RESOLVE, sys_errno, "cannot resolve '%s'",
+                      name);
         return;
     }
     if (gai == EAI_SERVICE) {
         qio_error_set(errp, QIO_ERROR_RESOLVE, 0,
-                      "cannot resolve '%s': no service has the name '%s'",
-                      name, addr->u.inet.port);
+                      "cannot resolve '%s': no service has the name '%s'", name,
+                      addr->u.inet.port);
         return;
     }
     if (addr->u.inet.numeric) {
@@ -214,8 +214,8 @@ static void lookup_failed(const QIOAddress *addr, int family, int gai,
     } else if (family == AF_INET6) {
         limit = " (only IPv6 is wanted)";
     }
-    qio_error_set(errp, QIO_ERROR_RESOLVE, 0, "cannot resolve '%s': %s%s",
-                  name, gai_strerror(gai), limit);
+    qio_error_set(errp, QIO_ERROR_RESOLVE, 0, "cannot resolve '%s': %s%s", name,
+                  gai_strerror(gai), limit);
 }
 
 static bool is_known(const struct qiop_sockaddrs *l, const struct addrinfo *ai)

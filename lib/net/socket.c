@@ -49,8 +49,8 @@ static int set_option(int fd, int level, int option, uint32_t value,
         return 0;
     }
     if (errno == EINVAL) {
-        qio_error_set(errp, QIO_ERROR_INVALID, errno,
-                      "cannot set %s to %u", name, value);
+        qio_error_set(errp, QIO_ERROR_INVALID, errno, "cannot set %s to %u",
+                      name, value);
         return -1;
     }
     qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "cannot set %s", name);

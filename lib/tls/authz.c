@@ -38,8 +38,8 @@ static QIOAuthz *authz_new(bool simple, bool allow_by_default, QIOError **errp)
 static int append(QIOAuthz *authz, const char *match, QIOAuthzFormat format,
                   bool allow, QIOError **errp)
 {
-    struct rule *rules = reallocarray(authz->rules, authz->nrules + 1,
-                                      sizeof(*rules));
+    struct rule *rules =
+        reallocarray(authz->rules, authz->nrules + 1, sizeof(*rules));
     char *copy = strdup(match);
 
     if (rules) {
@@ -50,7 +50,7 @@ static int append(QIOAuthz *authz, const char *match, QIOAuthzFormat format,
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return -1;
     }
-    rules[authz->nrules++] = (struct rule){ copy, format, allow };
+    rules[authz->nrules++] = (struct rule){copy, format, allow};
     return 0;
 }
 
@@ -131,9 +131,9 @@ bool qio_authz_is_allowed(const QIOAuthz *authz, const char *identity)
     }
     for (i = 0; i < authz->nrules; i++) {
         const struct rule *r = &authz->rules[i];
-        bool hit = r->format == QIO_AUTHZ_FORMAT_GLOB ?
-                       glob_match(r->match, identity) :
-                       strcmp(r->match, identity) == 0;
+        bool hit = r->format == QIO_AUTHZ_FORMAT_GLOB
+                       ? glob_match(r->match, identity)
+                       : strcmp(r->match, identity) == 0;
 
         if (hit) {
             return r->allow;

@@ -7,9 +7,9 @@ QIOTLSCreds *qio_tls_creds_anon_new(QIOTLSEndpoint endpoint,
                                     const char *priority, unsigned flags,
                                     QIOError **errp)
 {
-    QIOTLSCreds *creds = qiop_creds_new(endpoint, QIO_TLS_CREDS_ANON, NULL,
-                                        priority, ":+ANON-ECDH:+ANON-DH", flags,
-                                        errp);
+    QIOTLSCreds *creds =
+        qiop_creds_new(endpoint, QIO_TLS_CREDS_ANON, NULL, priority,
+                       ":+ANON-ECDH:+ANON-DH", flags, errp);
     int ret;
 
     if (!creds) {

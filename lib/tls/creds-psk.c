@@ -123,7 +123,7 @@ static int parse_line(QIOTLSCreds *creds, const char *path, unsigned line,
                       const char *text, size_t len, QIOError **errp)
 {
     const char *colon = memchr(text, ':', len);
-    gnutls_datum_t key = { NULL, 0 };
+    gnutls_datum_t key = {NULL, 0};
     size_t user_len;
     int ret;
 
@@ -139,8 +139,10 @@ static int parse_line(QIOTLSCreds *creds, const char *path, unsigned line,
     }
     ret = parse_key(colon + 1, len - user_len - 1, &key);
     if (ret == -1) {
-        return bad_line(path, line, "the key is not an even number of hex "
-                        "digits", errp);
+        return bad_line(path, line,
+                        "the key is not an even number of hex "
+                        "digits",
+                        errp);
     }
     if (ret == -2) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
@@ -167,8 +169,7 @@ static int parse_file(QIOTLSCreds *creds, const char *path,
         if (len && p[len - 1] == '\r') {
             len--;
         }
-        if (len && *p != '#' &&
-            parse_line(creds, path, line, p, len, errp)) {
+        if (len && *p != '#' && parse_line(creds, path, line, p, len, errp)) {
             return -1;
         }
         p = next;
@@ -183,7 +184,7 @@ static int parse_file(QIOTLSCreds *creds, const char *path,
 static int psk_load(QIOTLSCreds *creds, QIOError **errp)
 {
     char *path = qiop_creds_path(creds->dir, PSK_FILE, errp);
-    gnutls_datum_t file = { NULL, 0 };
+    gnutls_datum_t file = {NULL, 0};
     int ret = -1;
 
     if (path && qiop_creds_file_read(path, false, &file, errp) == 0) {
@@ -217,8 +218,8 @@ static int setup_client(QIOTLSCreds *creds, const char *username,
                           ret == GNUTLS_E_MEMORY_ERROR ? QIO_ERROR_NOMEM
                                                        : QIO_ERROR_CREDENTIALS,
                           ret,
-                          "cannot use the key of '%s' in '%s/" PSK_FILE
-                          "': %s", user, creds->dir, gnutls_strerror(ret));
+                          "cannot use the key of '%s' in '%s/" PSK_FILE "': %s",
+                          user, creds->dir, gnutls_strerror(ret));
         return -1;
     }
     /* The other users' keys are none of a client's business. */

@@ -30,8 +30,8 @@ static int unfit_date(const struct check *c, gnutls_x509_crt_t crt,
     char date[QIOP_DATE_SIZE], *dn = qiop_cert_dn(crt);
 
     qio_error_set(c->errp, QIO_ERROR_CREDENTIALS, 0,
-                  "certificate '%s' in '%s' %s %s", dn ? dn : "", c->path,
-                  what, qiop_cert_date(when, date));
+                  "certificate '%s' in '%s' %s %s", dn ? dn : "", c->path, what,
+                  qiop_cert_date(when, date));
     free(dn);
     return -1;
 }
@@ -60,11 +60,13 @@ static int check_constraints(const struct check *c, gnutls_x509_crt_t crt,
     int ret = gnutls_x509_crt_get_basic_constraints(crt, NULL, NULL, NULL);
 
     if (ret > 0 && !ca) {
-        return unfit(c, crt, "is a CA's (basic constraints), but used to "
+        return unfit(c, crt,
+                     "is a CA's (basic constraints), but used to "
                      "identify this side");
     }
     if (ret == 0 && ca) {
-        return unfit(c, crt, "signs others, but is not a CA's (basic "
+        return unfit(c, crt,
+                     "signs others, but is not a CA's (basic "
                      "constraints)");
     }
     if (ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
@@ -103,9 +105,9 @@ static int check_usage(const struct check *c, gnutls_x509_crt_t crt, bool ca)
 
 static int check_purpose(const struct check *c, gnutls_x509_crt_t crt)
 {
-    const char *wanted = c->endpoint == QIO_TLS_ENDPOINT_SERVER ?
-                             GNUTLS_KP_TLS_WWW_SERVER :
-                             GNUTLS_KP_TLS_WWW_CLIENT;
+    const char *wanted = c->endpoint == QIO_TLS_ENDPOINT_SERVER
+                             ? GNUTLS_KP_TLS_WWW_SERVER
+                             : GNUTLS_KP_TLS_WWW_CLIENT;
     bool critical = false, found = false;
     unsigned i;
 
@@ -113,8 +115,8 @@ static int check_purpose(const struct check *c, gnutls_x509_crt_t crt)
         char oid[128];
         size_t size = sizeof(oid);
         unsigned crit = 0;
-        int ret = gnutls_x509_crt_get_key_purpose_oid(crt, i, oid, &size,
-                                                      &crit);
+        int ret =
+            gnutls_x509_crt_get_key_purpose_oid(crt, i, oid, &size, &crit);
 
         if (ret == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
             break;
@@ -126,13 +128,13 @@ static int check_purpose(const struct check *c, gnutls_x509_crt_t crt)
             return unfit(c, crt, "has an unreadable key purpose");
         }
         critical |= crit != 0;
-        found |= strcmp(oid, wanted) == 0 ||
-                 strcmp(oid, GNUTLS_KP_ANY) == 0;
+        found |= strcmp(oid, wanted) == 0 || strcmp(oid, GNUTLS_KP_ANY) == 0;
     }
     if (critical && !found) {
-        return unfit(c, crt, c->endpoint == QIO_TLS_ENDPOINT_SERVER ?
-                     "is not for a TLS server (key purpose)" :
-                     "is not for a TLS client (key purpose)");
+        return unfit(c, crt,
+                     c->endpoint == QIO_TLS_ENDPOINT_SERVER
+                         ? "is not for a TLS server (key purpose)"
+                         : "is not for a TLS client (key purpose)");
     }
     return 0;
 }
@@ -161,8 +163,8 @@ static int check_chain(const struct check *c,
         if (check_one(c, chain->crt[i], i > 0)) {
             return -1;
         }
-        if (i && !gnutls_x509_crt_check_issuer(chain->crt[i - 1],
-                                               chain->crt[i])) {
+        if (i &&
+            !gnutls_x509_crt_check_issuer(chain->crt[i - 1], chain->crt[i])) {
             return unfit(c, chain->crt[i - 1],
                          "is not issued by the one that follows it; the order "
                          "is own certificate, its issuer, the issuer's ...");
@@ -205,7 +207,7 @@ static int verify_list(const struct check *c,
                        const struct qiop_cert_list *chain,
                        const struct qiop_cert_list *cas, const char *ca_path)
 {
-    gnutls_datum_t text = { NULL, 0 };
+    gnutls_datum_t text = {NULL, 0};
     unsigned status = 0;
     char *dn;
     int ret;
@@ -234,8 +236,8 @@ int qiop_cert_sanity(QIOTLSEndpoint endpoint,
                      const struct qiop_cert_list *cas, const char *ca_path,
                      QIOError **errp)
 {
-    struct check own = { endpoint, cert_path, errp };
-    struct check ca = { endpoint, ca_path, errp };
+    struct check own = {endpoint, cert_path, errp};
+    struct check ca = {endpoint, ca_path, errp};
 
     if (check_chain(&own, chain) ||
         check_issuers(&ca, chain->crt[chain->n - 1], cas)) {

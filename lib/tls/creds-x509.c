@@ -60,8 +60,8 @@ static int load_ca(QIOTLSCreds *creds, const char *path,
     }
     n = gnutls_certificate_set_x509_trust(creds->x509, cas->crt, (int)cas->n);
     if (n < 0) {
-        qio_error_set_tls(errp, QIO_ERROR_CREDENTIALS, n,
-                          "cannot use '%s': %s", path, gnutls_strerror(n));
+        qio_error_set_tls(errp, QIO_ERROR_CREDENTIALS, n, "cannot use '%s': %s",
+                          path, gnutls_strerror(n));
         goto out;
     }
     ret = 0;
@@ -129,8 +129,8 @@ static int check_own(QIOTLSCreds *creds, const gnutls_datum_t *pem,
     if (qiop_cert_list_load(&own, pem, cert_path, errp)) {
         return -1;
     }
-    ret = qiop_cert_sanity(creds->endpoint, &own, cert_path, cas, ca_path,
-                           errp);
+    ret =
+        qiop_cert_sanity(creds->endpoint, &own, cert_path, cas, ca_path, errp);
     qiop_cert_list_free(&own);
     return ret;
 }
@@ -142,7 +142,7 @@ static int load_identity(QIOTLSCreds *creds, const char *suffix,
 {
     const char *role =
         creds->endpoint == QIO_TLS_ENDPOINT_SERVER ? "server" : "client";
-    gnutls_datum_t cert = { NULL, 0 }, key = { NULL, 0 };
+    gnutls_datum_t cert = {NULL, 0}, key = {NULL, 0};
     char name[NAME_SIZE], *cert_path, *key_path = NULL;
     int ret = -1, have_cert, have_key;
 
@@ -168,10 +168,9 @@ static int load_identity(QIOTLSCreds *creds, const char *suffix,
         goto out;
     }
     if (have_cert != have_key) {
-        qio_error_set(errp, QIO_ERROR_NOT_FOUND, 0,
-                      "'%s' is there, but not '%s'",
-                      have_key ? cert_path : key_path,
-                      have_key ? key_path : cert_path);
+        qio_error_set(
+            errp, QIO_ERROR_NOT_FOUND, 0, "'%s' is there, but not '%s'",
+            have_key ? cert_path : key_path, have_key ? key_path : cert_path);
         goto out;
     }
     if (!(creds->flags & QIO_TLS_CREDS_NO_SANITY_CHECK) &&
@@ -218,7 +217,8 @@ static int load_identities(QIOTLSCreds *creds, const char *password,
     if (creds->endpoint == QIO_TLS_ENDPOINT_SERVER && !creds->own_cert) {
         qio_error_set(errp, QIO_ERROR_NOT_FOUND, 0,
                       "a TLS server needs '%s/server-cert.pem' and "
-                      "'%s/server-key.pem'", creds->dir, creds->dir);
+                      "'%s/server-key.pem'",
+                      creds->dir, creds->dir);
         return -1;
     }
     return 0;
@@ -226,7 +226,7 @@ static int load_identities(QIOTLSCreds *creds, const char *password,
 
 static int x509_load(QIOTLSCreds *creds, const char *password, QIOError **errp)
 {
-    struct qiop_cert_list cas = { NULL, 0 };
+    struct qiop_cert_list cas = {NULL, 0};
     char *ca_path;
     int ret = -1;
 

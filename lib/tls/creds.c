@@ -271,7 +271,7 @@ void qiop_text_clean(char *text)
 
 char *qiop_cert_dn(gnutls_x509_crt_t crt)
 {
-    gnutls_datum_t dn = { NULL, 0 };
+    gnutls_datum_t dn = {NULL, 0};
     char *text;
 
     if (gnutls_x509_crt_get_dn3(crt, &dn, 0) < 0) {

@@ -16,9 +16,9 @@
  * rules out AES-256-GCM in TLS 1.3; what NORMAL has next, ChaCha20, costs
  * several times the CPU of AES-128-GCM. So AES comes first, and a server's
  * order counts, for a hypervisor as client has the other one. */
-#define QIOP_TLS_PSK_PRIORITY \
-    QIOP_TLS_DEFAULT_PRIORITY \
-    ":-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305" \
+#define QIOP_TLS_PSK_PRIORITY                                                  \
+    QIOP_TLS_DEFAULT_PRIORITY                                                  \
+    ":-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305"                \
     ":+AES-256-CCM:+AES-128-CCM:%SERVER_PRECEDENCE"
 
 /* A user of keys.psk. */

@@ -117,8 +117,8 @@ static int renegotiation_refused(struct qiop_tls_session *s, QIOError **errp)
                       "the peer wants to renegotiate, which is refused");
         return qiop_tls_fail(s, GNUTLS_A_NO_RENEGOTIATION, err, errp);
     }
-    ret = gnutls_alert_send(s->tls, GNUTLS_AL_WARNING,
-                            GNUTLS_A_NO_RENEGOTIATION);
+    ret =
+        gnutls_alert_send(s->tls, GNUTLS_AL_WARNING, GNUTLS_A_NO_RENEGOTIATION);
     return ret < 0 ? qiop_tls_fail_code(s, ret, errp) : 0;
 }
 

@@ -8,28 +8,28 @@ static const struct {
     int alert;
     const char *text;
 } alert_texts[] = {
-    { GNUTLS_A_UNEXPECTED_MESSAGE, "unexpected message" },
-    { GNUTLS_A_BAD_RECORD_MAC, "bad record MAC" },
-    { GNUTLS_A_RECORD_OVERFLOW, "record overflow" },
-    { GNUTLS_A_HANDSHAKE_FAILURE, "handshake failure" },
-    { GNUTLS_A_BAD_CERTIFICATE, "bad certificate" },
-    { GNUTLS_A_UNSUPPORTED_CERTIFICATE, "unsupported certificate" },
-    { GNUTLS_A_CERTIFICATE_REVOKED, "certificate revoked" },
-    { GNUTLS_A_CERTIFICATE_EXPIRED, "certificate expired" },
-    { GNUTLS_A_CERTIFICATE_UNKNOWN, "certificate unknown" },
-    { GNUTLS_A_ILLEGAL_PARAMETER, "illegal parameter" },
-    { GNUTLS_A_UNKNOWN_CA, "unknown CA" },
-    { GNUTLS_A_ACCESS_DENIED, "access denied" },
-    { GNUTLS_A_DECODE_ERROR, "decode error" },
-    { GNUTLS_A_DECRYPT_ERROR, "decrypt error" },
-    { GNUTLS_A_PROTOCOL_VERSION, "protocol version" },
-    { GNUTLS_A_INSUFFICIENT_SECURITY, "insufficient security" },
-    { GNUTLS_A_INTERNAL_ERROR, "internal error" },
-    { GNUTLS_A_USER_CANCELED, "user canceled" },
-    { GNUTLS_A_NO_RENEGOTIATION, "no renegotiation" },
-    { GNUTLS_A_UNRECOGNIZED_NAME, "unrecognized name" },
-    { GNUTLS_A_UNKNOWN_PSK_IDENTITY, "unknown PSK identity" },
-    { GNUTLS_A_CERTIFICATE_REQUIRED, "certificate required" },
+    {GNUTLS_A_UNEXPECTED_MESSAGE, "unexpected message"},
+    {GNUTLS_A_BAD_RECORD_MAC, "bad record MAC"},
+    {GNUTLS_A_RECORD_OVERFLOW, "record overflow"},
+    {GNUTLS_A_HANDSHAKE_FAILURE, "handshake failure"},
+    {GNUTLS_A_BAD_CERTIFICATE, "bad certificate"},
+    {GNUTLS_A_UNSUPPORTED_CERTIFICATE, "unsupported certificate"},
+    {GNUTLS_A_CERTIFICATE_REVOKED, "certificate revoked"},
+    {GNUTLS_A_CERTIFICATE_EXPIRED, "certificate expired"},
+    {GNUTLS_A_CERTIFICATE_UNKNOWN, "certificate unknown"},
+    {GNUTLS_A_ILLEGAL_PARAMETER, "illegal parameter"},
+    {GNUTLS_A_UNKNOWN_CA, "unknown CA"},
+    {GNUTLS_A_ACCESS_DENIED, "access denied"},
+    {GNUTLS_A_DECODE_ERROR, "decode error"},
+    {GNUTLS_A_DECRYPT_ERROR, "decrypt error"},
+    {GNUTLS_A_PROTOCOL_VERSION, "protocol version"},
+    {GNUTLS_A_INSUFFICIENT_SECURITY, "insufficient security"},
+    {GNUTLS_A_INTERNAL_ERROR, "internal error"},
+    {GNUTLS_A_USER_CANCELED, "user canceled"},
+    {GNUTLS_A_NO_RENEGOTIATION, "no renegotiation"},
+    {GNUTLS_A_UNRECOGNIZED_NAME, "unrecognized name"},
+    {GNUTLS_A_UNKNOWN_PSK_IDENTITY, "unknown PSK identity"},
+    {GNUTLS_A_CERTIFICATE_REQUIRED, "certificate required"},
 };
 
 static const char *alert_text(int alert)
@@ -58,9 +58,9 @@ static const char *alert_meaning(const struct qiop_tls_session *s, int alert)
     case GNUTLS_A_UNKNOWN_CA:
         return "the peer rejected our certificate";
     case GNUTLS_A_CERTIFICATE_REQUIRED:
-        return s->creds->own_cert ?
-                   "the peer wants a certificate of another CA than ours" :
-                   "the peer wants a certificate and we have none";
+        return s->creds->own_cert
+                   ? "the peer wants a certificate of another CA than ours"
+                   : "the peer wants a certificate and we have none";
     case GNUTLS_A_ACCESS_DENIED:
         return "the peer knows us, but does not let us in";
     case GNUTLS_A_DECRYPT_ERROR:
@@ -105,7 +105,8 @@ static QIOError *explain_psk(struct qiop_tls_session *s, int code)
     } else {
         qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
                           "the key of user '%s' in '%s/keys.psk' is not the "
-                          "peer's", user, s->creds->dir);
+                          "peer's",
+                          user, s->creds->dir);
     }
     return err;
 }
@@ -161,9 +162,9 @@ QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert)
             *alert = QIOP_TLS_NO_ALERT;
             return explain_alert(s, code);
         }
-        *alert = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3 ?
-                     GNUTLS_A_CERTIFICATE_REQUIRED :
-                     GNUTLS_A_HANDSHAKE_FAILURE;
+        *alert = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3
+                     ? GNUTLS_A_CERTIFICATE_REQUIRED
+                     : GNUTLS_A_HANDSHAKE_FAILURE;
         return simple(QIO_ERROR_TLS_VERIFY, code,
                       s->server ? "the client sent no certificate"
                                 : "the server sent no certificate");

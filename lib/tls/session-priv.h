@@ -12,7 +12,8 @@
 #include "tls/session.h"
 
 #define QIOP_TLS_HEADER 5
-/* RFC 8446 §5.2 allows 256 octets beyond the plaintext, RFC 5246 §6.2.3 2048. */
+/* RFC 8446 §5.2 allows 256 octets beyond the plaintext, RFC 5246 §6.2.3 2048.
+ */
 #define QIOP_TLS_PLAIN_MAX 16384
 #define QIOP_TLS_RECORD_MAX (QIOP_TLS_HEADER + QIOP_TLS_PLAIN_MAX + 2048)
 /* What control messages sent along with a data record may add. */
@@ -31,8 +32,8 @@ struct qiop_tls_session {
     bool done; /* the handshake is complete */
     bool bye_sent;
     bool bye_received;
-    bool asked;      /* we asked for a key update that has not come */
-    bool answer_due; /* the peer asked for one of ours */
+    bool asked;       /* we asked for a key update that has not come */
+    bool answer_due;  /* the peer asked for one of ours */
     QIOError *failed; /* the session is dead, and why */
 
     struct qiop_queue in;
@@ -46,7 +47,7 @@ struct qiop_tls_session {
     struct qiop_queue out;
     size_t out_max;
     bool out_urgent; /* reading has put something there */
-    bool no_memory; /* a callback of ours failed for lack of it */
+    bool no_memory;  /* a callback of ours failed for lack of it */
 
     /* Set by the verify callback, reported after it. */
     QIOError *verify_err;

@@ -122,10 +122,8 @@ static int refuse_cert(struct qiop_tls_session *s,
     char *dn = qiop_cert_dn(crt);
     QIOError *err = NULL;
 
-    qio_error_set(&err, QIO_ERROR_TLS_VERIFY, 0,
-                  "the %s's certificate '%s' %s", s->server ? "client"
-                                                            : "server",
-                  dn ? dn : "", why);
+    qio_error_set(&err, QIO_ERROR_TLS_VERIFY, 0, "the %s's certificate '%s' %s",
+                  s->server ? "client" : "server", dn ? dn : "", why);
     free(dn);
     return refuse(s, alert, err);
 }
@@ -169,29 +167,30 @@ static int refuse_status(struct qiop_tls_session *s,
         gnutls_alert_description_t alert;
         const char *why;
     } reasons[] = {
-        { GNUTLS_CERT_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED, "is revoked" },
-        { GNUTLS_CERT_SIGNER_NOT_CA, GNUTLS_A_UNKNOWN_CA,
-          "is signed by one who is not a CA" },
-        { GNUTLS_CERT_SIGNATURE_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
-          "has a wrong signature" },
-        { GNUTLS_CERT_INSECURE_ALGORITHM, GNUTLS_A_BAD_CERTIFICATE,
-          "is signed with an insecure algorithm" },
-        { GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
-          "breaks a constraint of the CA that signed it" },
-        { GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, GNUTLS_A_BAD_CERTIFICATE,
-          "cannot be checked: our revocation list is too old" },
-        { GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE,
-          GNUTLS_A_BAD_CERTIFICATE,
-          "cannot be checked: our revocation list is of the future" },
-        { GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
-          "is not meant for this side of TLS (key purpose)" },
+        {GNUTLS_CERT_REVOKED, GNUTLS_A_CERTIFICATE_REVOKED, "is revoked"},
+        {GNUTLS_CERT_SIGNER_NOT_CA, GNUTLS_A_UNKNOWN_CA,
+         "is signed by one who is not a CA"},
+        {GNUTLS_CERT_SIGNATURE_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
+         "has a wrong signature"},
+        {GNUTLS_CERT_INSECURE_ALGORITHM, GNUTLS_A_BAD_CERTIFICATE,
+         "is signed with an insecure algorithm"},
+        {GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE, GNUTLS_A_BAD_CERTIFICATE,
+         "breaks a constraint of the CA that signed it"},
+        {GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED, GNUTLS_A_BAD_CERTIFICATE,
+         "cannot be checked: our revocation list is too old"},
+        {GNUTLS_CERT_REVOCATION_DATA_ISSUED_IN_FUTURE, GNUTLS_A_BAD_CERTIFICATE,
+         "cannot be checked: our revocation list is of the future"},
+        {GNUTLS_CERT_PURPOSE_MISMATCH, GNUTLS_A_UNSUPPORTED_CERTIFICATE,
+         "is not meant for this side of TLS (key purpose)"},
     };
     char why[128 + 256];
     size_t i;
 
     if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) {
-        snprintf(why, sizeof(why), "is not signed by a CA in "
-                 "'%.255s/ca-cert.pem'", s->creds->dir);
+        snprintf(why, sizeof(why),
+                 "is not signed by a CA in "
+                 "'%.255s/ca-cert.pem'",
+                 s->creds->dir);
         return refuse_cert(s, GNUTLS_A_UNKNOWN_CA, chain->crt[0], why);
     }
     if (!(status & GNUTLS_CERT_REVOKED) &&
@@ -220,8 +219,7 @@ static int check_hostname(struct qiop_tls_session *s, gnutls_x509_crt_t crt)
     }
     list_names(crt, names);
     qio_error_set(&err, QIO_ERROR_TLS_VERIFY, 0,
-                  "server certificate is for %s, not '%s'", names,
-                  s->hostname);
+                  "server certificate is for %s, not '%s'", names, s->hostname);
     return refuse(s, GNUTLS_A_BAD_CERTIFICATE, err);
 }
 
@@ -240,7 +238,7 @@ static int check_authz(struct qiop_tls_session *s, char *identity)
 
 static int check_authz_cert(struct qiop_tls_session *s, gnutls_x509_crt_t crt)
 {
-    gnutls_datum_t dn = { NULL, 0 };
+    gnutls_datum_t dn = {NULL, 0};
     char *text;
     int ret = GNUTLS_E_MEMORY_ERROR;
 
@@ -278,8 +276,8 @@ static int load_chain(gnutls_session_t tls, struct qiop_cert_list *chain)
             return ret;
         }
         chain->n++;
-        ret = gnutls_x509_crt_import(chain->crt[i], &der[i],
-                                     GNUTLS_X509_FMT_DER);
+        ret =
+            gnutls_x509_crt_import(chain->crt[i], &der[i], GNUTLS_X509_FMT_DER);
         if (ret < 0) {
             return ret;
         }
@@ -351,7 +349,7 @@ int qiop_tls_authorize_psk(struct qiop_tls_session *s, QIOError **errp)
 static int identity_x509(struct qiop_tls_session *s, char **text)
 {
     struct qiop_cert_list chain;
-    gnutls_datum_t dn = { NULL, 0 };
+    gnutls_datum_t dn = {NULL, 0};
     int ret = load_chain(s->tls, &chain);
 
     if (ret == 0) {

@@ -77,8 +77,7 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int niov)
     int i;
 
     for (i = 0; i < niov; i++) {
-        if (qiop_queue_append(&s->out, iov[i].iov_base, iov[i].iov_len,
-                              NULL)) {
+        if (qiop_queue_append(&s->out, iov[i].iov_base, iov[i].iov_len, NULL)) {
             s->no_memory = true;
             gnutls_transport_set_errno(s->tls, ENOMEM);
             return -1;
@@ -93,7 +92,9 @@ int qiop_tls_output_room(struct qiop_tls_session *s, QIOError **errp)
     size_t avail;
 
     return qiop_queue_reserve(&s->out, QIOP_TLS_RECORD_MAX + QIOP_TLS_SLACK,
-                              &avail, errp) ? 0 : -1;
+                              &avail, errp)
+               ? 0
+               : -1;
 }
 
 int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
@@ -165,8 +166,8 @@ static int setup(struct qiop_tls_session *s)
     bool verify = qiop_creds_verify(s->creds);
     int ret;
 
-    ret = gnutls_init(&s->tls, flags | (s->server ? GNUTLS_SERVER
-                                                  : GNUTLS_CLIENT));
+    ret = gnutls_init(&s->tls,
+                      flags | (s->server ? GNUTLS_SERVER : GNUTLS_CLIENT));
     if (ret < 0) {
         s->tls = NULL;
         return ret;
@@ -205,14 +206,13 @@ static int check_args(QIOTLSCreds *creds, QIOTLSEndpoint endpoint,
                       QIOAuthz *authz, QIOError **errp)
 {
     if (!creds || creds->endpoint != endpoint) {
-        qio_error_set(errp, QIO_ERROR_INVALID, 0,
-                      "expected TLS credentials for a %s",
-                      endpoint == QIO_TLS_ENDPOINT_SERVER ? "server"
-                                                          : "client");
+        qio_error_set(
+            errp, QIO_ERROR_INVALID, 0, "expected TLS credentials for a %s",
+            endpoint == QIO_TLS_ENDPOINT_SERVER ? "server" : "client");
         return -1;
     }
-    if (authz && (creds->kind == QIO_TLS_CREDS_ANON ||
-                  !qiop_creds_verify(creds))) {
+    if (authz &&
+        (creds->kind == QIO_TLS_CREDS_ANON || !qiop_creds_verify(creds))) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "an authorizer needs credentials that verify peers");
         return -1;
@@ -244,11 +244,10 @@ struct qiop_tls_session *qiop_tls_session_new(QIOTLSCreds *creds,
     qiop_tls_session_set_buffers(s, OUT_DEFAULT, IN_DEFAULT);
     ret = setup(s);
     if (ret < 0) {
-        qio_error_set_tls(errp,
-                          ret == GNUTLS_E_MEMORY_ERROR ? QIO_ERROR_NOMEM
-                                                       : QIO_ERROR_TLS,
-                          ret, "cannot make a TLS session: %s",
-                          gnutls_strerror(ret));
+        qio_error_set_tls(
+            errp,
+            ret == GNUTLS_E_MEMORY_ERROR ? QIO_ERROR_NOMEM : QIO_ERROR_TLS, ret,
+            "cannot make a TLS session: %s", gnutls_strerror(ret));
         qiop_tls_session_free(s);
         return NULL;
     }
@@ -281,12 +280,14 @@ void qiop_tls_session_set_buffers(struct qiop_tls_session *s, size_t output,
                                   size_t input)
 {
     if (output) {
-        s->out_max = output < QIOP_TLS_PLAIN_MAX ? QIOP_TLS_PLAIN_MAX :
-                     output > BUFFER_MAX ? BUFFER_MAX : output;
+        s->out_max = output < QIOP_TLS_PLAIN_MAX ? QIOP_TLS_PLAIN_MAX
+                     : output > BUFFER_MAX       ? BUFFER_MAX
+                                                 : output;
     }
     if (input) {
-        s->in_max = input < QIOP_TLS_RECORD_MAX ? QIOP_TLS_RECORD_MAX :
-                    input > BUFFER_MAX ? BUFFER_MAX : input;
+        s->in_max = input < QIOP_TLS_RECORD_MAX ? QIOP_TLS_RECORD_MAX
+                    : input > BUFFER_MAX        ? BUFFER_MAX
+                                                : input;
         s->in_size = s->in_size < s->in_max ? s->in_size : s->in_max;
     }
     /* Beyond the bounds: the record at hand, control messages. */
@@ -311,8 +312,7 @@ int qiop_tls_session_set_hostname(struct qiop_tls_session *s, const char *name,
     /* RFC 6066 §3: names only. One that GnuTLS cannot encode is not sent. */
     if (*s->hostname && !qiop_tls_is_ip(s->hostname) &&
         gnutls_server_name_set(s->tls, GNUTLS_NAME_DNS, s->hostname,
-                               strlen(s->hostname)) ==
-            GNUTLS_E_MEMORY_ERROR) {
+                               strlen(s->hostname)) == GNUTLS_E_MEMORY_ERROR) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return -1;
     }
@@ -419,15 +419,15 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
     do {
         errno = 0;
         ret = gnutls_handshake(s->tls);
-    } while (ret == GNUTLS_E_INTERRUPTED ||
-             (ret == GNUTLS_E_WARNING_ALERT_RECEIVED &&
-              ++warnings < WARNINGS_MAX));
+    } while (
+        ret == GNUTLS_E_INTERRUPTED ||
+        (ret == GNUTLS_E_WARNING_ALERT_RECEIVED && ++warnings < WARNINGS_MAX));
     if (ret == GNUTLS_E_AGAIN) {
         return starved(s, errp);
     }
     /* GnuTLS has many names for it. */
-    s->no_memory |= ret < 0 && ret != GNUTLS_E_FATAL_ALERT_RECEIVED &&
-                    errno == ENOMEM;
+    s->no_memory |=
+        ret < 0 && ret != GNUTLS_E_FATAL_ALERT_RECEIVED && errno == ENOMEM;
     return ret < 0 ? qiop_tls_fail_code(s, ret, errp) : complete(s, errp);
 }
 

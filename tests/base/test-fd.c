@@ -280,7 +280,8 @@ static void pass(int n, bool credentials)
     for (int i = 0; i < n; i++) {
         send[i] = p[i % 2];
     }
-    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, send, (size_t)n, 0, &err), 1);
+    ck_assert_int_eq(qiop_fd_sendmsg(s[0], &iov, 1, send, (size_t)n, 0, &err),
+                     1);
     in = one(&c, 1);
     ck_assert_int_eq(qiop_fd_recvmsg(s[1], &in, 1, &fds, &nfds, 0, &err), 1);
     qiotest_ok(&err);
@@ -315,7 +316,8 @@ START_TEST(test_pass_refused)
         many[i] = s[0];
     }
     ck_assert_int_eq(
-        qiop_fd_sendmsg(s[0], &iov, 1, many, QIOP_FD_PASS_MAX + 1, 0, &err), -1);
+        qiop_fd_sendmsg(s[0], &iov, 1, many, QIOP_FD_PASS_MAX + 1, 0, &err),
+        -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
     ck_assert_int_eq(qiop_fd_sendmsg(s[0], &none, 1, many, 1, 0, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);

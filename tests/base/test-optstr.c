@@ -115,11 +115,11 @@ START_TEST(test_uint)
     ck_assert_uint_eq(n, 65535);
     ck_assert_int_eq(qiop_optstr_uint("65536", 65535, &n), -1);
     ck_assert_int_eq(qiop_optstr_uint("7", 5, &n), -1);
-    ck_assert_int_eq(
-        qiop_optstr_uint("18446744073709551615", UINT64_MAX, &n), 0);
+    ck_assert_int_eq(qiop_optstr_uint("18446744073709551615", UINT64_MAX, &n),
+                     0);
     ck_assert_uint_eq(n, UINT64_MAX);
-    ck_assert_int_eq(
-        qiop_optstr_uint("18446744073709551616", UINT64_MAX, &n), -1);
+    ck_assert_int_eq(qiop_optstr_uint("18446744073709551616", UINT64_MAX, &n),
+                     -1);
     ck_assert_int_eq(qiop_optstr_uint("", 5, &n), -1);
     ck_assert_int_eq(qiop_optstr_uint(NULL, 5, &n), -1);
     ck_assert_int_eq(qiop_optstr_uint("-1", UINT64_MAX, &n), -1);

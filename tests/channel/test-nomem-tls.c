@@ -115,7 +115,8 @@ static bool play(QIOChannel *base, struct side *side, QIOError **errp)
     return ok;
 }
 
-/* ---- the peer: one thread for all runs, as GnuTLS keeps memory for each ---- */
+/* ---- the peer: one thread for all runs, as GnuTLS keeps memory for each ----
+ */
 
 struct peer {
     pthread_t thread;

@@ -120,9 +120,9 @@ START_TEST(test_tcp)
 
     fill_bytes();
     listen_on(&t, &l, "tcp:127.0.0.1:0");
-    report(t.host, failmalloc_each(meet_tcp, &t,
-                                   _i ? FAILMALLOC_PROCESS
-                                      : FAILMALLOC_NO_LEAK));
+    report(t.host,
+           failmalloc_each(meet_tcp, &t,
+                           _i ? FAILMALLOC_PROCESS : FAILMALLOC_NO_LEAK));
     qiop_listen_sockets_free(&l);
 }
 END_TEST
@@ -316,8 +316,8 @@ START_TEST(test_command)
     const char *const argv[] = {"cat", NULL};
 
     fill_bytes();
-    report("command", failmalloc_each(use_command, (void *)argv,
-                                      FAILMALLOC_NO_LEAK));
+    report("command",
+           failmalloc_each(use_command, (void *)argv, FAILMALLOC_NO_LEAK));
     ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
     ck_assert_int_eq(errno, ECHILD);
 }

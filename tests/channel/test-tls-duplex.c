@@ -88,8 +88,8 @@ static void *writer(void *opaque)
             s->updates++;
         }
     }
-    ck_assert_int_eq(qio_channel_shutdown(s->ioc, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err), 0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(s->ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err), 0);
     ck_assert_int_eq(qio_channel_flush(s->ioc, &err), 0);
     return NULL;
 }
@@ -132,13 +132,14 @@ static void duplex(QIOChannel *base[2], uint64_t bytes)
     tlspair_creds_make(&creds, TLS13);
     tlspair_open(&creds, base[0], base[1], &client, &server);
     tlspair_creds_free(&creds);
-    side[0] = (struct side){ client, bytes, 1, 0 };
-    side[1] = (struct side){ server, bytes, 1, 0 };
-    side[2] = (struct side){ server, bytes, 2, 0 };
-    side[3] = (struct side){ client, bytes, 2, 0 };
+    side[0] = (struct side){client, bytes, 1, 0};
+    side[1] = (struct side){server, bytes, 1, 0};
+    side[2] = (struct side){server, bytes, 2, 0};
+    side[3] = (struct side){client, bytes, 2, 0};
     for (i = 0; i < 4; i++) {
-        ck_assert_int_eq(pthread_create(&thread[i], NULL,
-                                        i % 2 ? reader : writer, &side[i]), 0);
+        ck_assert_int_eq(
+            pthread_create(&thread[i], NULL, i % 2 ? reader : writer, &side[i]),
+            0);
     }
     for (i = 0; i < 4; i++) {
         pthread_join(thread[i], NULL);
@@ -175,7 +176,9 @@ END_TEST
 START_TEST(over_trickle)
 {
     struct trickle_script script = {
-        .max_read = 777, .max_write = 1333, .stutter = true,
+        .max_read = 777,
+        .max_write = 1333,
+        .stutter = true,
     };
     QIOChannel *base[2];
     QIOError *err = NULL;

@@ -17,7 +17,7 @@
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 #define BIG (4u << 20)
 
-static const char *const versions[] = { TLS12, TLS13 };
+static const char *const versions[] = {TLS12, TLS13};
 
 struct pair {
     QIOChannel *client, *server;
@@ -94,8 +94,8 @@ START_TEST(basics)
     text = qio_channel_tls_peer_identity(p.client, &err);
     ck_assert_str_eq(text, "CN=server");
     free(text);
-    ck_assert_int_eq(qio_channel_get_peer_cred(p.client, NULL, NULL, NULL,
-                                               &err), 0);
+    ck_assert_int_eq(
+        qio_channel_get_peer_cred(p.client, NULL, NULL, NULL, &err), 0);
     ck_assert_int_eq(qio_channel_tls_set_buffers(p.client, 1, 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_STATE);
     ck_assert_ptr_null(qio_channel_tls_describe(p.base[0], &err));
@@ -114,15 +114,15 @@ static void *send_thread(void *opaque)
 {
     struct sender *s = opaque;
     struct iovec iov[3] = {
-        { s->data, 7 },
-        { s->data + 7, 4096 },
-        { s->data + 4103, s->len - 4103 },
+        {s->data, 7},
+        {s->data + 7, 4096},
+        {s->data + 4103, s->len - 4103},
     };
     QIOError *err = NULL;
 
     ck_assert_int_eq(qio_channel_writev_all(s->ioc, iov, 3, &err), 0);
-    ck_assert_int_eq(qio_channel_shutdown(s->ioc, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err), 0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(s->ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err), 0);
     ck_assert_int_eq(qio_channel_flush(s->ioc, &err), 0);
     return NULL;
 }
@@ -130,7 +130,7 @@ static void *send_thread(void *opaque)
 static void transfer(struct pair *p, size_t len)
 {
     unsigned char *in = malloc(len), *out = malloc(len);
-    struct sender s = { p->client, out, len };
+    struct sender s = {p->client, out, len};
     QIOError *err = NULL;
     pthread_t thread;
     size_t i;
@@ -235,7 +235,7 @@ START_TEST(cut_is_no_end)
     struct pair p;
     QIOError *err = NULL;
     char byte;
-    struct iovec iov = { &byte, 1 };
+    struct iovec iov = {&byte, 1};
 
     pair_make(&p, versions[_i]);
     write_text(p.client, "last");
@@ -243,9 +243,10 @@ START_TEST(cut_is_no_end)
     read_text(p.server, "last");
     ck_assert_int_eq(qio_channel_read(p.server, &byte, 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_TLS_TRUNCATED);
-    ck_assert_int_eq(qio_channel_readv_full(
-                         p.server, &iov, 1, NULL, NULL,
-                         QIO_CHANNEL_READ_FLAG_RELAXED_EOF, &err), 0);
+    ck_assert_int_eq(qio_channel_readv_full(p.server, &iov, 1, NULL, NULL,
+                                            QIO_CHANNEL_READ_FLAG_RELAXED_EOF,
+                                            &err),
+                     0);
     qiotest_ok(&err);
     pair_free(&p);
 }
@@ -356,8 +357,8 @@ START_TEST(shutdown_after_data)
     while ((n = qio_channel_write(p.client, buf, sizeof(buf), &err)) > 0) {
         total += (size_t)n;
     }
-    ck_assert_int_eq(qio_channel_shutdown(p.client, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err), 0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(p.client, QIO_CHANNEL_SHUTDOWN_WRITE, &err), 0);
     ck_assert_int_eq(qio_channel_write(p.client, buf, 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_SHUTDOWN);
     ck_assert_int_eq(pthread_create(&thread, NULL, drain_thread, p.server), 0);
@@ -433,8 +434,8 @@ START_TEST(shutdown_wakes)
     pair_make(&p, versions[_i]);
     ck_assert_int_eq(pthread_create(&thread, NULL, read_thread, p.server), 0);
     usleep(20000);
-    ck_assert_int_eq(qio_channel_shutdown(p.server, QIO_CHANNEL_SHUTDOWN_BOTH,
-                                          &err), 0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(p.server, QIO_CHANNEL_SHUTDOWN_BOTH, &err), 0);
     pthread_join(thread, NULL);
     qiotest_ok(&err);
     pair_free(&p);
@@ -449,8 +450,8 @@ START_TEST(handshake_timeout)
 
     ck_assert_int_eq(pair_unix(NULL, base, &err), 0);
     tlspair_creds_make(&creds, NULL);
-    client = qio_channel_tls_new_client(base[0], creds.client, "localhost",
-                                        &err);
+    client =
+        qio_channel_tls_new_client(base[0], creds.client, "localhost", &err);
     tlspair_creds_free(&creds);
     ck_assert_int_eq(qio_channel_tls_handshake(client, 30, &err), -1);
     qiotest_error(&err, QIO_ERROR_TIMEOUT);
@@ -471,8 +472,7 @@ static void failing(const struct tlspair_creds *creds, const char *hostname,
     QIOError *err = NULL;
 
     ck_assert_int_eq(pair_unix(NULL, base, &err), 0);
-    client = qio_channel_tls_new_client(base[0], creds->client, hostname,
-                                        &err);
+    client = qio_channel_tls_new_client(base[0], creds->client, hostname, &err);
     qiotest_ok(&err);
     server = qio_channel_tls_new_server(base[1], creds->server, authz, &err);
     qiotest_ok(&err);
@@ -546,7 +546,7 @@ START_TEST(plain_peer)
     }
     ck_assert_int_eq(qio_channel_open_sync(server, 5000, &err), -1);
     qiotest_error(&err, _i ? QIO_ERROR_TLS : QIO_ERROR_TLS_TRUNCATED);
-    ck_assert_int_eq(qio_channel_read(server, &(char){ 0 }, 1, &err), -1);
+    ck_assert_int_eq(qio_channel_read(server, &(char){0}, 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_STATE);
     qio_channel_unref(server);
     qio_channel_unref(base[0]);
@@ -560,21 +560,21 @@ START_TEST(arguments)
     struct tlspair_creds creds;
     QIOError *err = NULL;
     QIOAuthz *authz = qio_authz_new_simple("x", &err);
-    QIOTLSCreds *anon = qio_tls_creds_anon_new(QIO_TLS_ENDPOINT_SERVER, NULL,
-                                               0, &err);
+    QIOTLSCreds *anon =
+        qio_tls_creds_anon_new(QIO_TLS_ENDPOINT_SERVER, NULL, 0, &err);
 
     ck_assert_int_eq(pair_unix(NULL, base, &err), 0);
     tlspair_creds_make(&creds, NULL);
-    ck_assert_ptr_null(qio_channel_tls_new_client(base[0], creds.server, "x",
-                                                  &err));
+    ck_assert_ptr_null(
+        qio_channel_tls_new_client(base[0], creds.server, "x", &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
-    ck_assert_ptr_null(qio_channel_tls_new_server(base[0], creds.client, NULL,
-                                                  &err));
+    ck_assert_ptr_null(
+        qio_channel_tls_new_server(base[0], creds.client, NULL, &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
     ck_assert_ptr_null(qio_channel_tls_new_server(base[0], anon, authz, &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
-    ck_assert_ptr_null(qio_channel_tls_new_server(NULL, creds.server, NULL,
-                                                  &err));
+    ck_assert_ptr_null(
+        qio_channel_tls_new_server(NULL, creds.server, NULL, &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
     client = qio_channel_tls_new_client(base[0], creds.client, NULL, &err);
     ck_assert_int_eq(qio_channel_tls_set_buffers(client, 1, 1, &err), 0);

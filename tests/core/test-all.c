@@ -118,27 +118,27 @@ START_TEST(test_descriptors_over_the_whole_read)
 
     pair(p);
     for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(qio_channel_writev_full_all(p[0], &out, 1, send, 2, 0,
-                                                     &err), 0);
+        ck_assert_int_eq(
+            qio_channel_writev_full_all(p[0], &out, 1, send, 2, 0, &err), 0);
     }
     in = (struct iovec){b, 6};
-    ck_assert_int_eq(qio_channel_readv_full_all(p[1], &in, 1, &fds, &nfds, 0,
-                                                &err), 0);
+    ck_assert_int_eq(
+        qio_channel_readv_full_all(p[1], &in, 1, &fds, &nfds, 0, &err), 0);
     ck_assert_uint_eq(nfds, 6);
     qiop_fd_close_many(fds, nfds);
     free(fds);
     /* On failure none is left behind. */
-    ck_assert_int_eq(qio_channel_writev_full_all(p[0], &out, 1, send, 2, 0,
-                                                 &err), 0);
+    ck_assert_int_eq(
+        qio_channel_writev_full_all(p[0], &out, 1, send, 2, 0, &err), 0);
     qio_channel_unref(p[0]);
-    ck_assert_int_eq(qio_channel_readv_full_all(p[1], &in, 1, &fds, &nfds, 0,
-                                                &err), -1);
+    ck_assert_int_eq(
+        qio_channel_readv_full_all(p[1], &in, 1, &fds, &nfds, 0, &err), -1);
     qiotest_error(&err, QIO_ERROR_EOF);
     ck_assert_ptr_null(fds);
     /* Descriptors without a byte have nothing to travel with. */
     out.iov_len = 0;
-    ck_assert_int_eq(qio_channel_writev_full_all(p[1], &out, 1, send, 2, 0,
-                                                 &err), -1);
+    ck_assert_int_eq(
+        qio_channel_writev_full_all(p[1], &out, 1, send, 2, 0, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
     qio_channel_unref(p[1]);
     ck_assert_int_eq(qiotest_count_fds(), before);

@@ -297,10 +297,10 @@ START_TEST(test_methods_get_an_error_slot)
     ck_assert_int_eq(qio_channel_io_seek(ioc, 0, SEEK_SET, NULL), -1);
     qio_channel_add_features(ioc, QIO_CHANNEL_FEATURE_SEEKABLE);
     ck_assert_int_eq(qio_channel_io_seek(ioc, 0, SEEK_SET, NULL), 7);
-    ck_assert_int_eq(qio_channel_query(ioc, QIO_CHANNEL_QUERY_PEER_NAME, &out,
-                                       NULL), -1);
-    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_READ,
-                                          NULL), 0);
+    ck_assert_int_eq(
+        qio_channel_query(ioc, QIO_CHANNEL_QUERY_PEER_NAME, &out, NULL), -1);
+    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_READ, NULL),
+                     0);
     qio_channel_unref(ioc);
 }
 END_TEST
@@ -348,15 +348,16 @@ START_TEST(test_arguments)
     ck_assert_int_eq(qio_channel_read(ioc, b, 0, &err), 0);
     ck_assert_int_eq(qio_channel_write(ioc, b, 0, &err), 0);
     ck_assert_uint_eq(s->last_niov, 99);
-    ck_assert_int_eq(qio_channel_readv_full(ioc, &one, 1, &fds, &nfds, 0,
-                                            &err), -1);
+    ck_assert_int_eq(qio_channel_readv_full(ioc, &one, 1, &fds, &nfds, 0, &err),
+                     -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
     ck_assert_int_eq(qio_channel_readv_full(ioc, &one, 1, NULL, NULL,
                                             QIO_CHANNEL_READ_FLAG_MSG_PEEK,
-                                            &err), -1);
+                                            &err),
+                     -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
-    ck_assert_int_eq(qio_channel_writev_full(ioc, &one, 1, s->pipe, 1, 0,
-                                             &err), -1);
+    ck_assert_int_eq(qio_channel_writev_full(ioc, &one, 1, s->pipe, 1, 0, &err),
+                     -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
     ck_assert_int_eq(qio_channel_io_seek(ioc, 0, SEEK_SET, &err), -1);
     qiotest_error(&err, QIO_ERROR_UNSUPPORTED);
@@ -382,8 +383,7 @@ START_TEST(test_blocking_and_timeout)
 
     s->read_result = QIO_CHANNEL_ERR_BLOCK;
     qio_channel_set_blocking(ioc, false);
-    ck_assert_int_eq(qio_channel_read(ioc, &b, 1, &err),
-                     QIO_CHANNEL_ERR_BLOCK);
+    ck_assert_int_eq(qio_channel_read(ioc, &b, 1, &err), QIO_CHANNEL_ERR_BLOCK);
     ck_assert_ptr_null(err);
     ck_assert_int_eq(qio_channel_wait(ioc, QIO_EVENT_IN, 10, &err), 0);
     qio_channel_set_blocking(ioc, true);
@@ -503,8 +503,8 @@ START_TEST(test_shutdown_directions)
 
     s->read_result = 1;
     s->write_result = 1;
-    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err), 0);
+    ck_assert_int_eq(
+        qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err), 0);
     ck_assert_uint_eq(s->shut, QIO_CHANNEL_SHUTDOWN_WRITE);
     ck_assert_int_eq(qio_channel_write(ioc, &b, 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_SHUTDOWN);
@@ -514,8 +514,8 @@ START_TEST(test_shutdown_directions)
     s->retry_us = 0;
     ck_assert_int_eq(qio_channel_flush(ioc, &err), 0);
     ck_assert_int_eq(s->flush_blocks, 0);
-    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_BOTH,
-                                          &err), 0);
+    ck_assert_int_eq(qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_BOTH, &err),
+                     0);
     ck_assert_uint_eq(s->shut, QIO_CHANNEL_SHUTDOWN_BOTH);
     /* The end that a shutdown causes is not the end of the stream. */
     s->read_result = 0;

@@ -22,9 +22,8 @@ struct leaf {
     char *log;
 };
 
-static ssize_t leaf_readv(QIOChannel *ioc, const struct iovec *iov,
-                          size_t niov, int **fds, size_t *nfds, int flags,
-                          QIOError **errp)
+static ssize_t leaf_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                          int **fds, size_t *nfds, int flags, QIOError **errp)
 {
     struct leaf *l = qio_channel_private(ioc);
 
@@ -166,8 +165,8 @@ static ssize_t layer_readv(QIOChannel *ioc, const struct iovec *iov,
 }
 
 static ssize_t layer_writev(QIOChannel *ioc, const struct iovec *iov,
-                            size_t niov, const int *fds, size_t nfds,
-                            int flags, QIOError **errp)
+                            size_t niov, const int *fds, size_t nfds, int flags,
+                            QIOError **errp)
 {
     (void)fds;
     (void)nfds;
@@ -255,12 +254,11 @@ START_TEST(test_transparent_asks_below)
     ck_assert_int_eq(qio_channel_pwrite(top, b, 2, 0, &err), 2);
     qio_channel_set_cork(top, true);
     qio_channel_set_delay(top, true);
-    ck_assert_int_eq(qio_channel_get_peer_cred(top, NULL, &uid, NULL, &err),
-                     0);
+    ck_assert_int_eq(qio_channel_get_peer_cred(top, NULL, &uid, NULL, &err), 0);
     ck_assert_uint_eq(uid, 2);
     ck_assert_int_eq(leaf->calls, 6);
-    ck_assert_int_eq(qio_channel_shutdown(top, QIO_CHANNEL_SHUTDOWN_READ,
-                                          &err), 0);
+    ck_assert_int_eq(qio_channel_shutdown(top, QIO_CHANNEL_SHUTDOWN_READ, &err),
+                     0);
     ck_assert_uint_eq(leaf->shut, QIO_CHANNEL_SHUTDOWN_READ);
     qio_channel_unref(top);
 }
@@ -284,8 +282,8 @@ START_TEST(test_opaque_stops_everything)
     qiotest_error(&err, QIO_ERROR_UNSUPPORTED);
     qio_channel_set_cork(top, true);
     qio_channel_set_delay(top, true);
-    ck_assert_int_eq(qio_channel_shutdown(top, QIO_CHANNEL_SHUTDOWN_WRITE,
-                                          &err), -1);
+    ck_assert_int_eq(
+        qio_channel_shutdown(top, QIO_CHANNEL_SHUTDOWN_WRITE, &err), -1);
     qiotest_error(&err, QIO_ERROR_UNSUPPORTED);
     ck_assert_int_eq(leaf->calls, 0);
     ck_assert_uint_eq(leaf->shut, 0);
@@ -370,8 +368,9 @@ START_TEST(test_poll_through_layers)
     ck_assert_uint_eq(set.n, QIOP_POLL_MAX);
 
     ck_assert_int_eq(qio_channel_wait(top, QIO_EVENT_IN, 5, &err), 0);
-    ck_assert_int_eq(qio_channel_wait(top, QIO_EVENT_IN | QIO_EVENT_OUT, 5,
-                                      &err), QIO_EVENT_OUT);
+    ck_assert_int_eq(
+        qio_channel_wait(top, QIO_EVENT_IN | QIO_EVENT_OUT, 5, &err),
+        QIO_EVENT_OUT);
     ck_assert_int_eq(qio_channel_write(base, &b, 1, &err), 1);
     ck_assert_int_eq(qio_channel_wait(top, QIO_EVENT_IN, -1, &err),
                      QIO_EVENT_IN);
@@ -388,7 +387,8 @@ START_TEST(test_base_shutdown_seen_above)
     char b;
 
     ck_assert_int_eq(qio_channel_shutdown(qio_channel_base(top),
-                                          QIO_CHANNEL_SHUTDOWN_READ, &err), 0);
+                                          QIO_CHANNEL_SHUTDOWN_READ, &err),
+                     0);
     ck_assert_int_eq(qio_channel_read(top, &b, 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_SHUTDOWN);
     qio_channel_unref(top);

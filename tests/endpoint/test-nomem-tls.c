@@ -81,8 +81,8 @@ static QIOListener *start_listening(struct meeting *m, QIOError **errp)
 
 static bool play_server(QIOListener *l, QIOError **errp)
 {
-    QIOChannel *ioc = qio_listener_accept_open_sync(l, QIO_ENDPOINT_READWRITE,
-                                                    WAIT_MS, errp);
+    QIOChannel *ioc =
+        qio_listener_accept_open_sync(l, QIO_ENDPOINT_READWRITE, WAIT_MS, errp);
     bool ok = greet(ioc, true, errp);
 
     qio_channel_unref(ioc);

@@ -122,8 +122,8 @@ START_TEST(transports)
     char *uri;
 
     snprintf(in.uri, sizeof(in.uri), uris[_i / 2], qiotest_tmpdir());
-    in.listener = qio_migration_listen_sync(in.uri, in.creds, in.authz,
-                                            objects, &err);
+    in.listener =
+        qio_migration_listen_sync(in.uri, in.creds, in.authz, objects, &err);
     qiotest_ok(&err);
     addr = qio_listener_get_address(in.listener, 0, &err);
     qiotest_ok(&err);

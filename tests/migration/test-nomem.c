@@ -45,8 +45,7 @@ static bool get_all(QIOMigrationStream *s, QIOError **errp)
     memset(in, 0, sizeof(in));
     return qio_migration_stream_peek(s, &place, 4, 0, errp) == 1 &&
            memcmp(place, "QEVM", 4) == 0 &&
-           qio_migration_stream_get_be32(s, &l, errp) == 1 &&
-           l == 0x5145564d &&
+           qio_migration_stream_get_be32(s, &l, errp) == 1 && l == 0x5145564d &&
            qio_migration_stream_get_counted_string(s, str, errp) == 1 &&
            strcmp(str, "ram") == 0 &&
            qio_migration_stream_get_in_place(s, &place, 1000, errp) == 1 &&
@@ -108,8 +107,7 @@ static bool use_streams(void *opaque, QIOError **errp)
     if (qio_channel_unix_pair(pair, errp)) {
         return false;
     }
-    ok = send_all(pair[0], *(int *)opaque, errp) &&
-         receive_all(pair[1], errp);
+    ok = send_all(pair[0], *(int *)opaque, errp) && receive_all(pair[1], errp);
     qio_channel_unref(pair[0]);
     qio_channel_unref(pair[1]);
     return ok;

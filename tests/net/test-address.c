@@ -340,12 +340,28 @@ END_TEST
 START_TEST(test_equal)
 {
     static const char *const texts[] = {
-        "tcp:h:1", "tcp:g:1", "tcp:h:2", "tcp:h:1,to=2", "tcp:h:1,ipv4=on",
-        "tcp:h:1,ipv4=off", "tcp:h:1,ipv6=on", "tcp:h:1,numeric",
-        "tcp:h:1,mptcp", "tcp:h:1,keep-alive", "tcp:h:1,keep-alive-count=1",
-        "tcp:h:1,keep-alive-idle=1", "tcp:h:1,keep-alive-interval=1",
-        "unix:h", "unix:h1", "unix:h,abstract", "unix:h,tight=off",
-        "vsock:1:1", "vsock:2:1", "vsock:1:2", "fd:1", "fd:2",
+        "tcp:h:1",
+        "tcp:g:1",
+        "tcp:h:2",
+        "tcp:h:1,to=2",
+        "tcp:h:1,ipv4=on",
+        "tcp:h:1,ipv4=off",
+        "tcp:h:1,ipv6=on",
+        "tcp:h:1,numeric",
+        "tcp:h:1,mptcp",
+        "tcp:h:1,keep-alive",
+        "tcp:h:1,keep-alive-count=1",
+        "tcp:h:1,keep-alive-idle=1",
+        "tcp:h:1,keep-alive-interval=1",
+        "unix:h",
+        "unix:h1",
+        "unix:h,abstract",
+        "unix:h,tight=off",
+        "vsock:1:1",
+        "vsock:2:1",
+        "vsock:1:2",
+        "fd:1",
+        "fd:2",
     };
     size_t n = sizeof(texts) / sizeof(texts[0]), i, j;
 
@@ -405,8 +421,7 @@ START_TEST(test_from_sockaddr_inet)
         check_sockaddr(&in6, sizeof(in6), expected);
     }
 
-    ck_assert_ptr_null(
-        qio_address_from_sockaddr(&other, sizeof(other), &err));
+    ck_assert_ptr_null(qio_address_from_sockaddr(&other, sizeof(other), &err));
     qiotest_error(&err, QIO_ERROR_UNSUPPORTED);
 }
 END_TEST
@@ -465,13 +480,19 @@ static void put(char *text, const char *more)
 static void random_inet(char *text)
 {
     static const char *const hosts[] = {
-        "", "h", "a.example", "127.0.0.1", "[::1]", "[fe80::1%lo]",
-        "[2001:db8::2]", "localhost",
+        "",
+        "h",
+        "a.example",
+        "127.0.0.1",
+        "[::1]",
+        "[fe80::1%lo]",
+        "[2001:db8::2]",
+        "localhost",
     };
     static const char *const bools[] = {"", "=on", "=off", "=yes", "=false"};
     static const char *const flags[] = {"numeric", "keep-alive", "mptcp"};
-    static const char *const numbers[] = {
-        "keep-alive-count", "keep-alive-idle", "keep-alive-interval"};
+    static const char *const numbers[] = {"keep-alive-count", "keep-alive-idle",
+                                          "keep-alive-interval"};
     uint32_t port = rnd(65536), i;
     int family = (int)rnd(4);
     char piece[64];
@@ -565,10 +586,12 @@ END_TEST
 START_TEST(test_garbage)
 {
     static const char *const words[] = {
-        "tcp:", "unix:", "vsock:", "fd:", ":", ",", ",,", "[", "]", "=", "%",
-        "::1", "h", "5000", "to", "ipv4", "ipv6", "on", "off", "abstract",
-        "tight", "numeric", "keep-alive", "-count", "-1", "99999999999", "\xff",
-        "\n", " ", "host", "any",
+        "tcp:", "unix:",       "vsock:", "fd:",     ":",          ",",
+        ",,",   "[",           "]",      "=",       "%",          "::1",
+        "h",    "5000",        "to",     "ipv4",    "ipv6",       "on",
+        "off",  "abstract",    "tight",  "numeric", "keep-alive", "-count",
+        "-1",   "99999999999", "\xff",   "\n",      " ",          "host",
+        "any",
     };
     int i, good = 0;
 

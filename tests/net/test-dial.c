@@ -120,8 +120,8 @@ static void check_talk(int client, int listener)
 
 static bool have_ipv6(void)
 {
-    struct sockaddr_in6 sa = {
-        .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in6 sa = {.sin6_family = AF_INET6,
+                              .sin6_addr = IN6ADDR_LOOPBACK_INIT};
     int fd = socket(AF_INET6, SOCK_STREAM, 0);
     bool have = bind(fd, (struct sockaddr *)&sa, sizeof(sa)) == 0;
 
@@ -261,8 +261,7 @@ START_TEST(test_refused_then_good)
 
         max = i < 2 ? 8 : 1;
         listen_on(listeners[i % 2], &l);
-        snprintf(text, sizeof(text), "tcp::%s",
-                 qio_address_port(l.v[0].local));
+        snprintf(text, sizeof(text), "tcp::%s", qio_address_port(l.v[0].local));
         d = dial_new(text);
         fd = dial_run(d, max, &err);
         qiotest_ok(&err);
@@ -328,8 +327,7 @@ START_TEST(test_race)
              qio_address_port(mute.v[0].local));
     listen_on(text, &good);
 
-    snprintf(text, sizeof(text), "tcp::%s",
-             qio_address_port(mute.v[0].local));
+    snprintf(text, sizeof(text), "tcp::%s", qio_address_port(mute.v[0].local));
     start = qiop_now_us();
     d = dial_new(text);
     fd = dial_run(d, 8, &err);
@@ -405,8 +403,8 @@ START_TEST(test_abstract)
                 check_talk(fd, l.v[0].fd);
                 close(fd);
             } else {
-                ck_assert_ptr_nonnull(strstr(qio_error_message(err),
-                                             "'@qiotest-"));
+                ck_assert_ptr_nonnull(
+                    strstr(qio_error_message(err), "'@qiotest-"));
                 qiotest_error(&err, QIO_ERROR_CONNECT);
             }
             qiop_listen_sockets_free(&l);

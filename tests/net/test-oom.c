@@ -44,8 +44,9 @@ START_TEST(test_address)
     size_t i;
 
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        ck_assert_int_gt(failmalloc_each(use_address, (void *)texts[i],
-                                         FAILMALLOC_NO_LEAK), 3);
+        ck_assert_int_gt(
+            failmalloc_each(use_address, (void *)texts[i], FAILMALLOC_NO_LEAK),
+            3);
     }
 }
 END_TEST
@@ -90,10 +91,11 @@ static bool listen_and_dial(void *opaque, QIOError **errp)
 
 START_TEST(test_tcp)
 {
-    ck_assert_int_gt(failmalloc_each(listen_and_dial,
-                                     (void *)"tcp:127.0.0.1:0", 0), 10);
-    ck_assert_int_gt(failmalloc_each(listen_and_dial,
-                                     (void *)"tcp:127.0.0.1:0,mptcp", 0), 10);
+    ck_assert_int_gt(
+        failmalloc_each(listen_and_dial, (void *)"tcp:127.0.0.1:0", 0), 10);
+    ck_assert_int_gt(
+        failmalloc_each(listen_and_dial, (void *)"tcp:127.0.0.1:0,mptcp", 0),
+        10);
 }
 END_TEST
 
@@ -102,11 +104,11 @@ START_TEST(test_unix)
     char text[128];
 
     snprintf(text, sizeof(text), "unix:%s/s", qiotest_tmpdir());
-    ck_assert_int_gt(failmalloc_each(listen_and_dial, text,
-                                     FAILMALLOC_NO_LEAK), 10);
+    ck_assert_int_gt(failmalloc_each(listen_and_dial, text, FAILMALLOC_NO_LEAK),
+                     10);
     snprintf(text, sizeof(text), "unix:qiotest-%d,abstract", (int)getpid());
-    ck_assert_int_gt(failmalloc_each(listen_and_dial, text,
-                                     FAILMALLOC_NO_LEAK), 10);
+    ck_assert_int_gt(failmalloc_each(listen_and_dial, text, FAILMALLOC_NO_LEAK),
+                     10);
 }
 END_TEST
 

@@ -231,8 +231,8 @@ static int finish(struct qiop_resolver *r, struct qiop_sockaddrs *out,
 
 START_TEST(test_resolver)
 {
-    static const char *const texts[] = {
-        "tcp:127.0.0.1:5", "tcp:localhost:5", "unix:/x"};
+    static const char *const texts[] = {"tcp:127.0.0.1:5", "tcp:localhost:5",
+                                        "unix:/x"};
     struct qiop_sockaddrs out;
     QIOError *err = NULL;
     size_t i;

@@ -57,12 +57,12 @@ static inline void sessionpair_run(struct sessionpair *p)
     p->client_ret = p->server_ret = QIOP_TLS_BLOCK;
     while (moved) {
         if (p->client_ret == QIOP_TLS_BLOCK) {
-            p->client_ret = qiop_tls_session_handshake(p->client,
-                                                       &p->client_err);
+            p->client_ret =
+                qiop_tls_session_handshake(p->client, &p->client_err);
         }
         if (p->server_ret == QIOP_TLS_BLOCK) {
-            p->server_ret = qiop_tls_session_handshake(p->server,
-                                                       &p->server_err);
+            p->server_ret =
+                qiop_tls_session_handshake(p->server, &p->server_err);
         }
         moved = sessionpair_move(p->client, p->server, p->chunk);
         moved |= sessionpair_move(p->server, p->client, p->chunk);
@@ -76,15 +76,15 @@ static inline void sessionpair_init(struct sessionpair *p, QIOTLSCreds *client,
     QIOError *err = NULL;
 
     memset(p, 0, sizeof(*p));
-    p->client = qiop_tls_session_new(client, QIO_TLS_ENDPOINT_CLIENT, NULL,
-                                     &err);
+    p->client =
+        qiop_tls_session_new(client, QIO_TLS_ENDPOINT_CLIENT, NULL, &err);
     qiotest_ok(&err);
-    p->server = qiop_tls_session_new(server, QIO_TLS_ENDPOINT_SERVER, authz,
-                                     &err);
+    p->server =
+        qiop_tls_session_new(server, QIO_TLS_ENDPOINT_SERVER, authz, &err);
     qiotest_ok(&err);
     if (hostname) {
-        ck_assert_int_eq(qiop_tls_session_set_hostname(p->client, hostname,
-                                                       &err), 0);
+        ck_assert_int_eq(
+            qiop_tls_session_set_hostname(p->client, hostname, &err), 0);
     }
 }
 
@@ -92,11 +92,11 @@ static inline void sessionpair_init(struct sessionpair *p, QIOTLSCreds *client,
 static inline void sessionpair_client_reads(struct sessionpair *p)
 {
     char byte;
-    struct iovec iov = { &byte, 1 };
+    struct iovec iov = {&byte, 1};
 
     ck_assert_int_eq(p->client_ret, 0);
-    ck_assert_int_eq(qiop_tls_session_read(p->client, &iov, 1, false,
-                                           &p->client_err), -1);
+    ck_assert_int_eq(
+        qiop_tls_session_read(p->client, &iov, 1, false, &p->client_err), -1);
 }
 
 static inline void sessionpair_free(struct sessionpair *p)

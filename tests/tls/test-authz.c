@@ -15,8 +15,8 @@ START_TEST(simple)
     ck_assert(!qio_authz_is_allowed(a, "CN=a,O=*x"));
     ck_assert(!qio_authz_is_allowed(a, ""));
     ck_assert(!qio_authz_is_allowed(a, NULL));
-    ck_assert_int_eq(qio_authz_list_append(a, "x", QIO_AUTHZ_FORMAT_EXACT,
-                                           true, &err), -1);
+    ck_assert_int_eq(
+        qio_authz_list_append(a, "x", QIO_AUTHZ_FORMAT_EXACT, true, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
     qio_authz_unref(qio_authz_ref(a));
     qio_authz_unref(a);
@@ -55,8 +55,8 @@ START_TEST(list_order)
     ck_assert(qio_authz_is_allowed(a, "x*"));
     ck_assert_int_eq(qio_authz_is_allowed(a, "bb"), _i);
     ck_assert_int_eq(qio_authz_is_allowed(a, "xy"), _i);
-    ck_assert_int_eq(qio_authz_list_append(a, NULL, QIO_AUTHZ_FORMAT_EXACT,
-                                           true, &err), -1);
+    ck_assert_int_eq(
+        qio_authz_list_append(a, NULL, QIO_AUTHZ_FORMAT_EXACT, true, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
     qio_authz_unref(a);
 }
@@ -68,13 +68,13 @@ START_TEST(globs)
         const char *glob, *text;
         bool match;
     } cases[] = {
-        { "*", "", true },          { "*", "abc", true },
-        { "", "", true },           { "", "a", false },
-        { "a*c", "abbc", true },    { "a*c", "abbcd", false },
-        { "*a*b*", "xaxbx", true }, { "*a*b", "abab", true },
-        { "*a*b", "aba", false },   { "?", "", false },
-        { "a**", "a", true },       { "[ab]", "a", false },
-        { "[ab]", "[ab]", true },   { "a\\*", "a*", false },
+        {"*", "", true},          {"*", "abc", true},
+        {"", "", true},           {"", "a", false},
+        {"a*c", "abbc", true},    {"a*c", "abbcd", false},
+        {"*a*b*", "xaxbx", true}, {"*a*b", "abab", true},
+        {"*a*b", "aba", false},   {"?", "", false},
+        {"a**", "a", true},       {"[ab]", "a", false},
+        {"[ab]", "[ab]", true},   {"a\\*", "a*", false},
     };
     size_t i;
 

@@ -25,7 +25,7 @@ static void make(struct sessionpair *p, const char *priority)
 static void say(struct qiop_tls_session *from, struct qiop_tls_session *to)
 {
     char buf[8] = "hello";
-    struct iovec iov = { buf, 5 };
+    struct iovec iov = {buf, 5};
     QIOError *err = NULL;
 
     ck_assert_int_eq(qiop_tls_session_write(from, &iov, 1, 0, &err), 5);
@@ -39,7 +39,7 @@ static void say(struct qiop_tls_session *from, struct qiop_tls_session *to)
 static void silent(struct qiop_tls_session *s)
 {
     char byte;
-    struct iovec iov = { &byte, 1 };
+    struct iovec iov = {&byte, 1};
     QIOError *err = NULL;
 
     ck_assert_int_eq(qiop_tls_session_read(s, &iov, 1, false, &err),
@@ -56,10 +56,8 @@ START_TEST(requests_cross)
 
     make(&p, TLS13);
     for (i = 0; i < 2; i++) {
-        ck_assert_int_eq(qiop_tls_session_update_keys(p.client, true, &err),
-                         0);
-        ck_assert_int_eq(qiop_tls_session_update_keys(p.server, true, &err),
-                         0);
+        ck_assert_int_eq(qiop_tls_session_update_keys(p.client, true, &err), 0);
+        ck_assert_int_eq(qiop_tls_session_update_keys(p.server, true, &err), 0);
         sessionpair_move(p.client, p.server, 0);
         sessionpair_move(p.server, p.client, 0);
         silent(p.client);
@@ -79,8 +77,8 @@ START_TEST(requests_pile_up)
 
     make(&p, TLS13);
     for (i = 0; i < 4; i++) {
-        ck_assert_int_eq(gnutls_session_key_update(p.client->tls,
-                                                   GNUTLS_KU_PEER), 0);
+        ck_assert_int_eq(
+            gnutls_session_key_update(p.client->tls, GNUTLS_KU_PEER), 0);
         sessionpair_move(p.client, p.server, 0);
         silent(p.server);
         /* Answered with the next data, not before. */
@@ -102,8 +100,7 @@ START_TEST(requests_are_spared)
 
     make(&p, TLS13);
     for (i = 0; i < 3; i++) {
-        ck_assert_int_eq(qiop_tls_session_update_keys(p.client, true, &err),
-                         0);
+        ck_assert_int_eq(qiop_tls_session_update_keys(p.client, true, &err), 0);
         ck_assert(p.client->asked);
         say(p.client, p.server);
     }
@@ -119,7 +116,7 @@ START_TEST(renegotiation)
     struct sessionpair p;
     QIOError *err = NULL;
     char byte;
-    struct iovec iov = { &byte, 1 };
+    struct iovec iov = {&byte, 1};
 
     make(&p, TLS12);
     ck_assert_int_eq(gnutls_rehandshake(p.server->tls), 0);
@@ -133,8 +130,7 @@ START_TEST(renegotiation)
     make(&p, TLS12);
     ck_assert_int_eq(gnutls_handshake(p.client->tls), GNUTLS_E_AGAIN);
     sessionpair_move(p.client, p.server, 0);
-    ck_assert_int_eq(qiop_tls_session_read(p.server, &iov, 1, false, &err),
-                     -1);
+    ck_assert_int_eq(qiop_tls_session_read(p.server, &iov, 1, false, &err), -1);
     ck_assert_ptr_nonnull(strstr(qio_error_message(err), "renegotiate"));
     qiotest_error(&err, QIO_ERROR_TLS);
     sessionpair_move(p.server, p.client, 0);
@@ -149,14 +145,15 @@ START_TEST(flood)
     struct sessionpair p;
     QIOError *err = NULL;
     char byte;
-    struct iovec iov = { &byte, 1 };
+    struct iovec iov = {&byte, 1};
     ssize_t n = QIOP_TLS_BLOCK;
     int i;
 
     make(&p, TLS12);
     for (i = 0; i < 2000 && n == QIOP_TLS_BLOCK; i++) {
         ck_assert_int_eq(gnutls_alert_send(p.client->tls, GNUTLS_AL_WARNING,
-                                           GNUTLS_A_USER_CANCELED), 0);
+                                           GNUTLS_A_USER_CANCELED),
+                         0);
         sessionpair_move(p.client, p.server, 0);
         n = qiop_tls_session_read(p.server, &iov, 1, false, &err);
     }
@@ -175,7 +172,7 @@ START_TEST(tampered)
     struct qiop_queue flight;
     QIOError *err = NULL;
     char buf[8] = "hello";
-    struct iovec iov = { buf, 5 };
+    struct iovec iov = {buf, 5};
     uint8_t *dst;
     size_t avail, len;
 
@@ -188,18 +185,16 @@ START_TEST(tampered)
     qiop_queue_take(&flight, dst, len);
     dst[len - 1] ^= 1;
     qiop_tls_session_input_commit(p.server, len, avail);
-    ck_assert_int_eq(qiop_tls_session_read(p.server, &iov, 1, false, &err),
-                     -1);
+    ck_assert_int_eq(qiop_tls_session_read(p.server, &iov, 1, false, &err), -1);
     ck_assert_str_eq(qio_error_message(err),
                      "a TLS record of the peer does not decrypt");
     qiotest_error(&err, QIO_ERROR_TLS);
     ck_assert_int_eq(qiop_tls_session_write(p.server, &iov, 1, 0, &err), -1);
     qiotest_error(&err, QIO_ERROR_TLS);
     sessionpair_move(p.server, p.client, 0);
-    ck_assert_int_eq(qiop_tls_session_read(p.client, &iov, 1, false, &err),
-                     -1);
-    ck_assert_ptr_nonnull(strstr(qio_error_message(err),
-                                 "bad record MAC (TLS alert 20)"));
+    ck_assert_int_eq(qiop_tls_session_read(p.client, &iov, 1, false, &err), -1);
+    ck_assert_ptr_nonnull(
+        strstr(qio_error_message(err), "bad record MAC (TLS alert 20)"));
     qiotest_error(&err, QIO_ERROR_TLS_REJECTED);
     qiop_queue_free(&flight, false);
     sessionpair_free(&p);

@@ -18,11 +18,16 @@
 #define DIGSIG GNUTLS_KEY_DIGITAL_SIGNATURE
 #define CERTSIGN GNUTLS_KEY_KEY_CERT_SIGN
 
-#define CA(...) { .cn = "CA", .ca = true, .constraints = TLSCERT_CRITICAL, \
-                  __VA_ARGS__ }
-#define LEAF(...) { .cn = "leaf", .constraints = TLSCERT_CRITICAL, __VA_ARGS__ }
+#define CA(...)                                                                \
+    {                                                                          \
+        .cn = "CA", .ca = true, .constraints = TLSCERT_CRITICAL, __VA_ARGS__   \
+    }
+#define LEAF(...)                                                              \
+    {                                                                          \
+        .cn = "leaf", .constraints = TLSCERT_CRITICAL, __VA_ARGS__             \
+    }
 #define USAGE(ext, bits) .usage_ext = TLSCERT_##ext, .usage = (bits)
-#define PURPOSE(ext, ...) .purpose_ext = TLSCERT_##ext, .purpose = { __VA_ARGS__ }
+#define PURPOSE(ext, ...) .purpose_ext = TLSCERT_##ext, .purpose = {__VA_ARGS__}
 
 static const char *role_of(QIOTLSEndpoint endpoint)
 {
@@ -44,8 +49,8 @@ static void write_own(const char *dir, QIOTLSEndpoint endpoint,
 static void load(QIOTLSEndpoint endpoint, const char *dir, const char *fault)
 {
     QIOError *err = NULL;
-    QIOTLSCreds *creds = qio_tls_creds_x509_new(endpoint, dir, NULL, NULL, 0,
-                                                &err);
+    QIOTLSCreds *creds =
+        qio_tls_creds_x509_new(endpoint, dir, NULL, NULL, 0, &err);
 
     if (!fault) {
         qiotest_ok(&err);
@@ -57,8 +62,8 @@ static void load(QIOTLSEndpoint endpoint, const char *dir, const char *fault)
     }
     ck_assert_ptr_null(creds);
     ck_assert_msg(strstr(qio_error_message(err), fault) &&
-                  strstr(qio_error_message(err), dir) &&
-                  !strchr(qio_error_message(err), '\n'),
+                      strstr(qio_error_message(err), dir) &&
+                      !strchr(qio_error_message(err), '\n'),
                   "'%s' or the directory is not in '%s'", fault,
                   qio_error_message(err));
     qiotest_error(&err, QIO_ERROR_CREDENTIALS);
@@ -87,77 +92,82 @@ struct one {
 #define PERFECT(kp) LEAF(USAGE(CRITICAL, DIGSIG), PURPOSE(CRITICAL, kp))
 
 static const struct one ones[] = {
-    { "perfectserver", SERVER, PERFECT_CA, PERFECT(KP_SERVER), NULL },
-    { "perfectclient", CLIENT, PERFECT_CA, PERFECT(KP_CLIENT), NULL },
-    { "goodca1", SERVER, CA(.country = NULL), PERFECT(KP_SERVER), NULL },
-    { "goodca2", SERVER,
-      { .cn = "CA", .ca = true, .constraints = TLSCERT_PLAIN },
-      PERFECT(KP_SERVER), NULL },
-    { "goodca3", SERVER, PERFECT_CA, PERFECT(KP_SERVER), NULL },
-    { "badca1", SERVER, CA(USAGE(PLAIN, DIGSIG)), PERFECT(KP_SERVER),
-      "fails against" },
-    { "badca2", SERVER, { .cn = "CA" }, PERFECT(KP_SERVER),
-      "has no basic constraints" },
-    { "badca3", SERVER, CA(USAGE(CRITICAL, DIGSIG)), PERFECT(KP_SERVER),
-      "may not sign certificates" },
-    { "badca not a CA", SERVER,
-      { .cn = "CA", .constraints = TLSCERT_CRITICAL }, PERFECT(KP_SERVER),
-      "is not a CA's" },
-    { "leaf is a CA", SERVER, PERFECT_CA, CA(USAGE(CRITICAL, CERTSIGN)),
-      "is a CA's" },
+    {"perfectserver", SERVER, PERFECT_CA, PERFECT(KP_SERVER), NULL},
+    {"perfectclient", CLIENT, PERFECT_CA, PERFECT(KP_CLIENT), NULL},
+    {"goodca1", SERVER, CA(.country = NULL), PERFECT(KP_SERVER), NULL},
+    {"goodca2",
+     SERVER,
+     {.cn = "CA", .ca = true, .constraints = TLSCERT_PLAIN},
+     PERFECT(KP_SERVER),
+     NULL},
+    {"goodca3", SERVER, PERFECT_CA, PERFECT(KP_SERVER), NULL},
+    {"badca1", SERVER, CA(USAGE(PLAIN, DIGSIG)), PERFECT(KP_SERVER),
+     "fails against"},
+    {"badca2",
+     SERVER,
+     {.cn = "CA"},
+     PERFECT(KP_SERVER),
+     "has no basic constraints"},
+    {"badca3", SERVER, CA(USAGE(CRITICAL, DIGSIG)), PERFECT(KP_SERVER),
+     "may not sign certificates"},
+    {"badca not a CA",
+     SERVER,
+     {.cn = "CA", .constraints = TLSCERT_CRITICAL},
+     PERFECT(KP_SERVER),
+     "is not a CA's"},
+    {"leaf is a CA", SERVER, PERFECT_CA, CA(USAGE(CRITICAL, CERTSIGN)),
+     "is a CA's"},
 
-    { "goodserver1", SERVER, PERFECT_CA, LEAF(.country = NULL), NULL },
-    { "goodserver2", SERVER, PERFECT_CA,
-      LEAF(USAGE(CRITICAL, CERTSIGN | DIGSIG)), NULL },
-    { "goodserver3", SERVER, PERFECT_CA, LEAF(USAGE(PLAIN, CERTSIGN)), NULL },
-    { "goodserver4", SERVER, PERFECT_CA, LEAF(PURPOSE(CRITICAL, KP_SERVER)),
-      NULL },
-    { "goodserver5", SERVER, PERFECT_CA, LEAF(PURPOSE(PLAIN, KP_SERVER)),
-      NULL },
-    { "goodserver6", SERVER, PERFECT_CA,
-      LEAF(PURPOSE(CRITICAL, KP_CLIENT, KP_SERVER)), NULL },
-    { "goodserver7", SERVER, PERFECT_CA,
-      LEAF(PURPOSE(PLAIN, KP_CLIENT, KP_SERVER)), NULL },
-    { "server any purpose", SERVER, PERFECT_CA,
-      LEAF(PURPOSE(CRITICAL, GNUTLS_KP_ANY)), NULL },
-    { "badserver1", SERVER, PERFECT_CA, LEAF(USAGE(CRITICAL, CERTSIGN)),
-      "may not make digital signatures" },
-    { "badserver2", SERVER, PERFECT_CA, LEAF(PURPOSE(CRITICAL, KP_CLIENT)),
-      "is not for a TLS server" },
-    { "badserver3", SERVER, PERFECT_CA, LEAF(USAGE(CRITICAL, 0)),
-      "may not make digital signatures" },
+    {"goodserver1", SERVER, PERFECT_CA, LEAF(.country = NULL), NULL},
+    {"goodserver2", SERVER, PERFECT_CA,
+     LEAF(USAGE(CRITICAL, CERTSIGN | DIGSIG)), NULL},
+    {"goodserver3", SERVER, PERFECT_CA, LEAF(USAGE(PLAIN, CERTSIGN)), NULL},
+    {"goodserver4", SERVER, PERFECT_CA, LEAF(PURPOSE(CRITICAL, KP_SERVER)),
+     NULL},
+    {"goodserver5", SERVER, PERFECT_CA, LEAF(PURPOSE(PLAIN, KP_SERVER)), NULL},
+    {"goodserver6", SERVER, PERFECT_CA,
+     LEAF(PURPOSE(CRITICAL, KP_CLIENT, KP_SERVER)), NULL},
+    {"goodserver7", SERVER, PERFECT_CA,
+     LEAF(PURPOSE(PLAIN, KP_CLIENT, KP_SERVER)), NULL},
+    {"server any purpose", SERVER, PERFECT_CA,
+     LEAF(PURPOSE(CRITICAL, GNUTLS_KP_ANY)), NULL},
+    {"badserver1", SERVER, PERFECT_CA, LEAF(USAGE(CRITICAL, CERTSIGN)),
+     "may not make digital signatures"},
+    {"badserver2", SERVER, PERFECT_CA, LEAF(PURPOSE(CRITICAL, KP_CLIENT)),
+     "is not for a TLS server"},
+    {"badserver3", SERVER, PERFECT_CA, LEAF(USAGE(CRITICAL, 0)),
+     "may not make digital signatures"},
 
-    { "goodclient1", CLIENT, PERFECT_CA, LEAF(.country = NULL), NULL },
-    { "goodclient2", CLIENT, PERFECT_CA,
-      LEAF(USAGE(CRITICAL, CERTSIGN | DIGSIG)), NULL },
-    { "goodclient3", CLIENT, PERFECT_CA, LEAF(USAGE(PLAIN, CERTSIGN)), NULL },
-    { "goodclient4", CLIENT, PERFECT_CA, LEAF(PURPOSE(CRITICAL, KP_CLIENT)),
-      NULL },
-    { "goodclient5", CLIENT, PERFECT_CA, LEAF(PURPOSE(PLAIN, KP_CLIENT)),
-      NULL },
-    { "goodclient6", CLIENT, PERFECT_CA,
-      LEAF(PURPOSE(CRITICAL, KP_CLIENT, KP_SERVER)), NULL },
-    { "goodclient7", CLIENT, PERFECT_CA,
-      LEAF(PURPOSE(PLAIN, KP_CLIENT, KP_SERVER)), NULL },
-    { "badclient1", CLIENT, PERFECT_CA, LEAF(USAGE(CRITICAL, CERTSIGN)),
-      "may not make digital signatures" },
-    { "badclient2", CLIENT, PERFECT_CA, LEAF(PURPOSE(CRITICAL, KP_SERVER)),
-      "is not for a TLS client" },
-    { "badclient3", CLIENT, PERFECT_CA, LEAF(USAGE(CRITICAL, 0)),
-      "may not make digital signatures" },
+    {"goodclient1", CLIENT, PERFECT_CA, LEAF(.country = NULL), NULL},
+    {"goodclient2", CLIENT, PERFECT_CA,
+     LEAF(USAGE(CRITICAL, CERTSIGN | DIGSIG)), NULL},
+    {"goodclient3", CLIENT, PERFECT_CA, LEAF(USAGE(PLAIN, CERTSIGN)), NULL},
+    {"goodclient4", CLIENT, PERFECT_CA, LEAF(PURPOSE(CRITICAL, KP_CLIENT)),
+     NULL},
+    {"goodclient5", CLIENT, PERFECT_CA, LEAF(PURPOSE(PLAIN, KP_CLIENT)), NULL},
+    {"goodclient6", CLIENT, PERFECT_CA,
+     LEAF(PURPOSE(CRITICAL, KP_CLIENT, KP_SERVER)), NULL},
+    {"goodclient7", CLIENT, PERFECT_CA,
+     LEAF(PURPOSE(PLAIN, KP_CLIENT, KP_SERVER)), NULL},
+    {"badclient1", CLIENT, PERFECT_CA, LEAF(USAGE(CRITICAL, CERTSIGN)),
+     "may not make digital signatures"},
+    {"badclient2", CLIENT, PERFECT_CA, LEAF(PURPOSE(CRITICAL, KP_SERVER)),
+     "is not for a TLS client"},
+    {"badclient3", CLIENT, PERFECT_CA, LEAF(USAGE(CRITICAL, 0)),
+     "may not make digital signatures"},
 
-    { "expired1", SERVER, CA(.from_hours = -48, .to_hours = -24),
-      PERFECT(KP_SERVER), "expired on 20" },
-    { "expired2", SERVER, PERFECT_CA, LEAF(.from_hours = -48, .to_hours = -24),
-      "expired on 20" },
-    { "expired3", CLIENT, PERFECT_CA, LEAF(.from_hours = -48, .to_hours = -24),
-      "expired on 20" },
-    { "inactive1", SERVER, CA(.from_hours = 24, .to_hours = 48),
-      PERFECT(KP_SERVER), "is not valid before 20" },
-    { "inactive2", SERVER, PERFECT_CA, LEAF(.from_hours = 24, .to_hours = 48),
-      "is not valid before 20" },
-    { "inactive3", CLIENT, PERFECT_CA, LEAF(.from_hours = 24, .to_hours = 48),
-      "is not valid before 20" },
+    {"expired1", SERVER, CA(.from_hours = -48, .to_hours = -24),
+     PERFECT(KP_SERVER), "expired on 20"},
+    {"expired2", SERVER, PERFECT_CA, LEAF(.from_hours = -48, .to_hours = -24),
+     "expired on 20"},
+    {"expired3", CLIENT, PERFECT_CA, LEAF(.from_hours = -48, .to_hours = -24),
+     "expired on 20"},
+    {"inactive1", SERVER, CA(.from_hours = 24, .to_hours = 48),
+     PERFECT(KP_SERVER), "is not valid before 20"},
+    {"inactive2", SERVER, PERFECT_CA, LEAF(.from_hours = 24, .to_hours = 48),
+     "is not valid before 20"},
+    {"inactive3", CLIENT, PERFECT_CA, LEAF(.from_hours = 24, .to_hours = 48),
+     "is not valid before 20"},
 };
 
 #define NONES (int)(sizeof(ones) / sizeof(ones[0]))
@@ -207,8 +217,8 @@ static void chain_setup(void)
 
 static void chain_teardown(void)
 {
-    struct tlscert *all[] = { &root, &l1a, &l1b, &l2a, &unrelated, &future,
-                              &server, &client };
+    struct tlscert *all[] = {&root,      &l1a,    &l1b,    &l2a,
+                             &unrelated, &future, &server, &client};
     size_t i;
 
     for (i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -261,8 +271,8 @@ static void expect(QIOTLSEndpoint endpoint, const char *dir,
 {
     QIOError *err = NULL;
 
-    ck_assert_ptr_null(qio_tls_creds_x509_new(endpoint, dir, password, NULL, 0,
-                                              &err));
+    ck_assert_ptr_null(
+        qio_tls_creds_x509_new(endpoint, dir, password, NULL, 0, &err));
     ck_assert_msg(strstr(qio_error_message(err), text) != NULL,
                   "'%s' is not in '%s'", text, qio_error_message(err));
     qiotest_error(&err, code);
@@ -398,8 +408,8 @@ START_TEST(priority)
     ck_assert_ptr_eq(qio_tls_creds_ref(creds), creds);
     qio_tls_creds_unref(creds);
     qio_tls_creds_unref(creds);
-    ck_assert_ptr_null(qio_tls_creds_x509_new(SERVER, dir, NULL, "NORMAL:+BAH",
-                                              0, &err));
+    ck_assert_ptr_null(
+        qio_tls_creds_x509_new(SERVER, dir, NULL, "NORMAL:+BAH", 0, &err));
     ck_assert(strstr(qio_error_message(err), "NORMAL:+BAH") != NULL);
     qiotest_error(&err, QIO_ERROR_INVALID);
     qio_tls_creds_unref(NULL);

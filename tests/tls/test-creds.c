@@ -59,8 +59,8 @@ START_TEST(psk_missing)
 {
     QIOError *err = NULL;
 
-    ck_assert_ptr_null(qio_tls_creds_psk_new(SERVER, qiotest_tmpdir(), NULL,
-                                             NULL, 0, &err));
+    ck_assert_ptr_null(
+        qio_tls_creds_psk_new(SERVER, qiotest_tmpdir(), NULL, NULL, 0, &err));
     ck_assert(strstr(qio_error_message(err), "/keys.psk'") != NULL);
     qiotest_error(&err, QIO_ERROR_NOT_FOUND);
 }

@@ -8,12 +8,12 @@
 #define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
-static const char *const versions[] = { TLS12, TLS13 };
+static const char *const versions[] = {TLS12, TLS13};
 
 static void send_all(struct qiop_tls_session *from, struct qiop_tls_session *to,
                      const char *data, size_t len, size_t chunk)
 {
-    struct iovec iov = { (void *)data, len };
+    struct iovec iov = {(void *)data, len};
     QIOError *err = NULL;
 
     ck_assert_int_eq(qiop_tls_session_write(from, &iov, 1, 0, &err),
@@ -25,7 +25,7 @@ static void expect_data(struct qiop_tls_session *s, const char *data,
                         size_t len)
 {
     char buf[1024];
-    struct iovec iov = { buf, sizeof(buf) };
+    struct iovec iov = {buf, sizeof(buf)};
     QIOError *err = NULL;
     ssize_t n = qiop_tls_session_read(s, &iov, 1, false, &err);
 
@@ -112,10 +112,10 @@ START_TEST(anon)
 {
     struct sessionpair p;
     QIOError *err = NULL;
-    QIOTLSCreds *c = qio_tls_creds_anon_new(QIO_TLS_ENDPOINT_CLIENT, NULL, 0,
-                                            &err);
-    QIOTLSCreds *s = qio_tls_creds_anon_new(QIO_TLS_ENDPOINT_SERVER, NULL, 0,
-                                            &err);
+    QIOTLSCreds *c =
+        qio_tls_creds_anon_new(QIO_TLS_ENDPOINT_CLIENT, NULL, 0, &err);
+    QIOTLSCreds *s =
+        qio_tls_creds_anon_new(QIO_TLS_ENDPOINT_SERVER, NULL, 0, &err);
 
     qiotest_ok(&err);
     sessionpair_init(&p, c, s, NULL, NULL);
@@ -136,7 +136,7 @@ START_TEST(coalesced)
     struct sessionpair p;
     QIOError *err = NULL;
     char one;
-    struct iovec iov = { &one, 1 };
+    struct iovec iov = {&one, 1};
     int i;
 
     make(&p, versions[_i], 0);
@@ -161,7 +161,7 @@ START_TEST(goodbye)
     struct sessionpair p;
     QIOError *err = NULL;
     char buf[8];
-    struct iovec iov = { buf, sizeof(buf) };
+    struct iovec iov = {buf, sizeof(buf)};
 
     make(&p, versions[_i], 0);
     send_all(p.client, p.server, "last", 4, 0);
@@ -186,7 +186,7 @@ START_TEST(truncated)
     struct sessionpair p;
     QIOError *err = NULL;
     char buf[8];
-    struct iovec iov = { buf, sizeof(buf) };
+    struct iovec iov = {buf, sizeof(buf)};
 
     make(&p, versions[_i], 0);
     send_all(p.client, p.server, "last", 4, 0);
@@ -207,7 +207,7 @@ START_TEST(truncated_inside)
     struct qiop_queue flight;
     QIOError *err = NULL;
     char buf[8] = "data";
-    struct iovec iov = { buf, sizeof(buf) };
+    struct iovec iov = {buf, sizeof(buf)};
     uint8_t *dst;
     size_t avail;
 
@@ -231,7 +231,7 @@ START_TEST(cause_from_below)
     struct sessionpair p;
     QIOError *err = NULL, *cause = NULL;
     char buf[8];
-    struct iovec iov = { buf, sizeof(buf) };
+    struct iovec iov = {buf, sizeof(buf)};
 
     make(&p, versions[_i], 0);
     qio_error_set(&cause, QIO_ERROR_BROKEN, 0, "the cable is cut");
@@ -271,7 +271,7 @@ START_TEST(aborted)
     struct sessionpair p;
     QIOError *err = NULL;
     char buf[8];
-    struct iovec iov = { buf, sizeof(buf) };
+    struct iovec iov = {buf, sizeof(buf)};
 
     make(&p, versions[_i], 0);
     qiop_tls_session_abort(p.client);
@@ -304,11 +304,11 @@ START_TEST(garbage)
         const char *data;
         size_t len;
     } input[] = {
-        { "GET / HTTP/1.0\r\n\r\n", 18 },
-        { "Q", 1 },
-        { "\x16\x02", 2 },
-        { "\x16\x03\x01\xff\xff", 5 },
-        { "\x80\x2e\x01\x03\x01", 5 },
+        {"GET / HTTP/1.0\r\n\r\n", 18},
+        {"Q", 1},
+        {"\x16\x02", 2},
+        {"\x16\x03\x01\xff\xff", 5},
+        {"\x80\x2e\x01\x03\x01", 5},
     };
     struct tlspair_creds creds;
     struct sessionpair p;
@@ -336,11 +336,13 @@ START_TEST(garbage_later)
     struct sessionpair p;
     QIOError *err = NULL;
     char buf[8];
-    struct iovec iov = { buf, sizeof(buf) };
+    struct iovec iov = {buf, sizeof(buf)};
 
     make(&p, versions[_i], 0);
-    feed(p.server, "\x17\x03\x03\x00\x20"
-         "0123456789abcdef0123456789abcdef", 37);
+    feed(p.server,
+         "\x17\x03\x03\x00\x20"
+         "0123456789abcdef0123456789abcdef",
+         37);
     ck_assert_int_eq(qiop_tls_session_read(p.server, &iov, 1, true, &err), -1);
     qiotest_error(&err, QIO_ERROR_TLS);
     sessionpair_free(&p);
@@ -369,25 +371,25 @@ START_TEST(bounded)
     static char data[1 << 20];
     struct sessionpair p;
     QIOError *err = NULL;
-    struct iovec iov = { data, sizeof(data) };
+    struct iovec iov = {data, sizeof(data)};
     size_t done = 0, got = 0;
 
     make(&p, versions[_i], 0);
     while (done < sizeof(data)) {
         ssize_t n;
 
-        iov = (struct iovec){ data + done, sizeof(data) - done };
+        iov = (struct iovec){data + done, sizeof(data) - done};
         n = qiop_tls_session_write(p.client, &iov, 1, 0, &err);
         qiotest_ok(&err);
         ck_assert_int_gt(n, 0);
         ck_assert_uint_le(qiop_tls_session_output_len(p.client), 300 << 10);
         done += (size_t)n;
         if (done < sizeof(data)) {
-            ck_assert_int_eq(qiop_tls_session_write(p.client, &iov, 1, 0,
-                                                    &err), QIOP_TLS_BLOCK);
+            ck_assert_int_eq(qiop_tls_session_write(p.client, &iov, 1, 0, &err),
+                             QIOP_TLS_BLOCK);
         }
         sessionpair_move(p.client, p.server, 0);
-        iov = (struct iovec){ data, sizeof(data) };
+        iov = (struct iovec){data, sizeof(data)};
         got += (size_t)qiop_tls_session_read(p.server, &iov, 1, false, &err);
         qiotest_ok(&err);
     }
@@ -403,9 +405,8 @@ START_TEST(arguments)
     struct qiop_tls_session *s;
 
     tlspair_creds_make(&creds, NULL);
-    ck_assert_ptr_null(qiop_tls_session_new(creds.client,
-                                            QIO_TLS_ENDPOINT_SERVER, NULL,
-                                            &err));
+    ck_assert_ptr_null(qiop_tls_session_new(
+        creds.client, QIO_TLS_ENDPOINT_SERVER, NULL, &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
     s = qiop_tls_session_new(creds.client, QIO_TLS_ENDPOINT_CLIENT, NULL, &err);
     ck_assert_int_eq(qiop_tls_session_handshake(s, &err), -1);

@@ -10,7 +10,7 @@
 #define TLS12 "NORMAL:-VERS-ALL:+VERS-TLS1.2"
 #define TLS13 "NORMAL:-VERS-ALL:+VERS-TLS1.3"
 
-static const char *const versions[] = { TLS12, TLS13 };
+static const char *const versions[] = {TLS12, TLS13};
 
 static struct tlscert ca, other_ca, server, client;
 static const char *client_dir, *server_dir;
@@ -147,15 +147,15 @@ START_TEST(alternative_names)
 {
     struct tlscert_spec all = {
         .cn = "qemu.org",
-        .dns = { "qemu.org", "www.qemu.org" },
-        .ip = { "192.168.122.1", "fec0::dead:beaf" },
+        .dns = {"qemu.org", "www.qemu.org"},
+        .ip = {"192.168.122.1", "fec0::dead:beaf"},
     };
     struct tlscert_spec no_cn = {
         .cn = "qemu.org",
-        .dns = { "www.qemu.org", "wiki.qemu.org" },
-        .ip = { "192.168.122.1", "fec0::dead:beaf" },
+        .dns = {"www.qemu.org", "wiki.qemu.org"},
+        .ip = {"192.168.122.1", "fec0::dead:beaf"},
     };
-    struct tlscert_spec only_cn = { .cn = "qemu.org" };
+    struct tlscert_spec only_cn = {.cn = "qemu.org"};
     const char *v = versions[_i];
 
     name_case(v, &all, "qemu.org", true);
@@ -179,7 +179,8 @@ START_TEST(wrong_host_message)
     struct sessionpair p;
 
     load(&p, versions[_i], "b.example", NULL, 0);
-    client_refuses(&p, "server certificate is for 'localhost', 'a.example', "
+    client_refuses(&p,
+                   "server certificate is for 'localhost', 'a.example', "
                    "'127.0.0.1', '::1', not 'b.example'",
                    "bad certificate (TLS alert 42)");
 }
@@ -244,13 +245,16 @@ START_TEST(server_unknown_ca)
 
     tlscert_write(client_dir, "ca-cert.pem", &other_ca, NULL);
     load(&p, versions[_i], "localhost", NULL, 0);
-    client_refuses(&p, "the server's certificate 'CN=server' is not signed by "
-                   "a CA in '", "the peer rejected our certificate: unknown CA "
+    client_refuses(&p,
+                   "the server's certificate 'CN=server' is not signed by "
+                   "a CA in '",
+                   "the peer rejected our certificate: unknown CA "
                    "(TLS alert 48)");
 }
 END_TEST
 
-static void replace(const char *dir, const char *role, struct tlscert_spec *spec)
+static void replace(const char *dir, const char *role,
+                    struct tlscert_spec *spec)
 {
     struct tlscert cert;
 
@@ -262,8 +266,8 @@ static void replace(const char *dir, const char *role, struct tlscert_spec *spec
 
 START_TEST(server_expired)
 {
-    struct tlscert_spec spec = { .cn = "old", .from_hours = -48,
-                                 .to_hours = -24 };
+    struct tlscert_spec spec = {
+        .cn = "old", .from_hours = -48, .to_hours = -24};
     struct sessionpair p;
 
     replace(server_dir, "server", &spec);
@@ -276,8 +280,7 @@ END_TEST
 
 START_TEST(server_not_yet)
 {
-    struct tlscert_spec spec = { .cn = "new", .from_hours = 24,
-                                 .to_hours = 48 };
+    struct tlscert_spec spec = {.cn = "new", .from_hours = 24, .to_hours = 48};
     struct sessionpair p;
 
     replace(server_dir, "server", &spec);
@@ -304,8 +307,9 @@ END_TEST
 
 START_TEST(server_purpose)
 {
-    struct tlscert_spec spec = { .cn = "x", .purpose_ext = TLSCERT_CRITICAL,
-                                 .purpose = { GNUTLS_KP_TLS_WWW_CLIENT } };
+    struct tlscert_spec spec = {.cn = "x",
+                                .purpose_ext = TLSCERT_CRITICAL,
+                                .purpose = {GNUTLS_KP_TLS_WWW_CLIENT}};
     struct sessionpair p;
 
     replace(server_dir, "server", &spec);
@@ -317,7 +321,7 @@ END_TEST
 
 START_TEST(server_insecure)
 {
-    struct tlscert_spec spec = { .cn = "weak", .digest = GNUTLS_DIG_SHA1 };
+    struct tlscert_spec spec = {.cn = "weak", .digest = GNUTLS_DIG_SHA1};
     struct sessionpair p;
 
     replace(server_dir, "server", &spec);
@@ -364,8 +368,8 @@ END_TEST
 
 START_TEST(client_expired)
 {
-    struct tlscert_spec spec = { .cn = "old", .from_hours = -48,
-                                 .to_hours = -24 };
+    struct tlscert_spec spec = {
+        .cn = "old", .from_hours = -48, .to_hours = -24};
     struct sessionpair p;
 
     replace(client_dir, "client", &spec);
@@ -395,12 +399,12 @@ static const struct {
     QIOAuthzFormat format;
     bool good;
 } rules[] = {
-    { { "CN=dogfood,C=UK", NULL }, QIO_AUTHZ_FORMAT_EXACT, false },
-    { { "CN=client,C=UK", NULL }, QIO_AUTHZ_FORMAT_EXACT, true },
-    { { "CN=dogfood,C=UK", "CN=client,C=UK" }, QIO_AUTHZ_FORMAT_EXACT, true },
-    { { "CN=clientstuff,C=UK", NULL }, QIO_AUTHZ_FORMAT_EXACT, false },
-    { { "CN=cli*", NULL }, QIO_AUTHZ_FORMAT_GLOB, true },
-    { { "CN=*ient,?=UK", NULL }, QIO_AUTHZ_FORMAT_GLOB, true },
+    {{"CN=dogfood,C=UK", NULL}, QIO_AUTHZ_FORMAT_EXACT, false},
+    {{"CN=client,C=UK", NULL}, QIO_AUTHZ_FORMAT_EXACT, true},
+    {{"CN=dogfood,C=UK", "CN=client,C=UK"}, QIO_AUTHZ_FORMAT_EXACT, true},
+    {{"CN=clientstuff,C=UK", NULL}, QIO_AUTHZ_FORMAT_EXACT, false},
+    {{"CN=cli*", NULL}, QIO_AUTHZ_FORMAT_GLOB, true},
+    {{"CN=*ient,?=UK", NULL}, QIO_AUTHZ_FORMAT_GLOB, true},
 };
 
 START_TEST(authorizer)
@@ -547,8 +551,7 @@ START_TEST(other_version)
     ck_assert_int_eq(p.client_ret, -1);
     ck_assert_int_eq(p.server_ret, -1);
     expect(&p.server_err, QIO_ERROR_TLS, "TLS version");
-    expect(&p.client_err, QIO_ERROR_TLS_REJECTED,
-           "(TLS alert ");
+    expect(&p.client_err, QIO_ERROR_TLS_REJECTED, "(TLS alert ");
     sessionpair_free(&p);
 }
 END_TEST

@@ -24,12 +24,9 @@ QIO_BEGIN_DECLS
  * Errors: those of qio_endpoint_parse() and qio_endpoint_connect_sync().
  * Threads: any. Blocks. Since: 0.1
  */
-QIO_API QIOChannel *qio_migration_connect_sync(const char *uri,
-                                               const char *tls_creds,
-                                               const char *tls_hostname,
-                                               QIOObjects *objects,
-                                               int timeout_ms, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_migration_connect_sync(
+    const char *uri, const char *tls_creds, const char *tls_hostname,
+    QIOObjects *objects, int timeout_ms, QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_migration_listen_sync: incoming. Connections are taken with
@@ -45,12 +42,9 @@ QIO_API QIOListener *qio_migration_listen_sync(const char *uri,
 
 /* Listen, accept one incoming migration, and stop listening. timeout_ms is for
  * everything together. Blocks. Since: 0.1 */
-QIO_API QIOChannel *qio_migration_accept_sync(const char *uri,
-                                              const char *tls_creds,
-                                              const char *tls_authz,
-                                              QIOObjects *objects,
-                                              int timeout_ms, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOChannel *qio_migration_accept_sync(
+    const char *uri, const char *tls_creds, const char *tls_authz,
+    QIOObjects *objects, int timeout_ms, QIOError **errp) QIO_MUST_CHECK;
 
 QIO_END_DECLS
 

@@ -35,8 +35,8 @@ QIO_API void qio_migration_follow_free(QIOMigrationFollow *f);
 /* The next bytes of the stream. 0; -1 is kept for later. Takes no time to speak
  * of, and no memory beyond what _new() took. Since: 0.1 */
 QIO_API int qio_migration_follow_feed(QIOMigrationFollow *f, const void *data,
-                                      size_t len, QIOError **errp)
-    QIO_MUST_CHECK;
+                                      size_t len,
+                                      QIOError **errp) QIO_MUST_CHECK;
 
 /* Judge what came so far; cheap when it cannot be whole. Since: 0.1 */
 QIO_API QIOMigrationFollowState
@@ -44,7 +44,8 @@ qio_migration_follow_state(QIOMigrationFollow *f);
 
 /* Whether the sender opened a return path in the stream, that is, reads what
  * the receiver says and waits for SHUT. Since: 0.1 */
-QIO_API bool qio_migration_follow_wants_return_path(const QIOMigrationFollow *f);
+QIO_API bool qio_migration_follow_wants_return_path(
+    const QIOMigrationFollow *f);
 
 /* The return path's SHUT message with value 0 ("loaded without error"). */
 #define QIO_MIGRATION_RP_SHUT_LEN 8

@@ -24,16 +24,13 @@ typedef struct QIOMigrationStream QIOMigrationStream;
 
 /* A stream that reads from, or writes to, ioc, with its own reference on it.
  * NULL with QIO_ERROR_NOMEM. Since: 0.1 */
-QIO_API QIOMigrationStream *qio_migration_stream_new_input(QIOChannel *ioc,
-                                                           QIOError **errp)
-    QIO_MUST_CHECK;
-QIO_API QIOMigrationStream *qio_migration_stream_new_output(QIOChannel *ioc,
-                                                            QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOMigrationStream *qio_migration_stream_new_input(
+    QIOChannel *ioc, QIOError **errp) QIO_MUST_CHECK;
+QIO_API QIOMigrationStream *qio_migration_stream_new_output(
+    QIOChannel *ioc, QIOError **errp) QIO_MUST_CHECK;
 /* A stream on the same channel in the other direction. Since: 0.1 */
-QIO_API QIOMigrationStream *
-qio_migration_stream_new_return_path(QIOMigrationStream *s, QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API QIOMigrationStream *qio_migration_stream_new_return_path(
+    QIOMigrationStream *s, QIOError **errp) QIO_MUST_CHECK;
 
 /* The channel, borrowed. */
 QIO_API QIOChannel *qio_migration_stream_channel(const QIOMigrationStream *s);
@@ -47,8 +44,7 @@ QIO_API QIOChannel *qio_migration_stream_channel(const QIOMigrationStream *s);
 QIO_API int qio_migration_stream_close(QIOMigrationStream *s, QIOError **errp);
 
 /* The first error, borrowed, NULL if none. Since: 0.1 */
-QIO_API const QIOError *
-qio_migration_stream_error(const QIOMigrationStream *s);
+QIO_API const QIOError *qio_migration_stream_error(const QIOMigrationStream *s);
 
 /* ---- output: 0 or -1, may block when the buffer is full ---- */
 
@@ -100,20 +96,18 @@ QIO_API int qio_migration_stream_get_be64(QIOMigrationStream *s, uint64_t *v,
                                           QIOError **errp) QIO_MUST_CHECK;
 /* str has room for 256 bytes; NUL is appended. A string with a NUL inside is
  * QIO_ERROR_STREAM. */
-QIO_API int qio_migration_stream_get_counted_string(QIOMigrationStream *s,
-                                                    char str[256],
-                                                    QIOError **errp)
-    QIO_MUST_CHECK;
+QIO_API int qio_migration_stream_get_counted_string(
+    QIOMigrationStream *s, char str[256], QIOError **errp) QIO_MUST_CHECK;
 /* Exactly len bytes; an end in the middle is QIO_ERROR_EOF. Large reads go
  * straight into buf. */
 QIO_API int qio_migration_stream_get_buffer(QIOMigrationStream *s, void *buf,
-                                            size_t len, QIOError **errp)
-    QIO_MUST_CHECK;
+                                            size_t len,
+                                            QIOError **errp) QIO_MUST_CHECK;
 /* Up to len bytes, at least one: >0, 0 at the end of the stream, -1. len 0 is
  * QIO_ERROR_INVALID. */
 QIO_API ssize_t qio_migration_stream_get_some(QIOMigrationStream *s, void *buf,
-                                              size_t len, QIOError **errp)
-    QIO_MUST_CHECK;
+                                              size_t len,
+                                              QIOError **errp) QIO_MUST_CHECK;
 /* Exactly len bytes without copying where they lie in one piece in the
  * buffer: *data is valid until the next call. len up to
  * QIO_MIGRATION_STREAM_PEEK_MAX. */
