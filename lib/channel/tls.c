@@ -296,12 +296,10 @@ static int tls_flush(QIOChannel *ioc, QIOError **errp)
 {
     struct tls *t = qio_channel_private(ioc);
     QIOError *err = NULL;
-    int ret;
+    /* Not unless has_output(): while another thread has the output in its
+     * hands, only the lock tells whether all of it left. */
+    int ret = push_out(ioc, t, &err);
 
-    if (!has_output(t) && !atomic_load(&t->out_failed)) {
-        return 0;
-    }
-    ret = push_out(ioc, t, &err);
     return ret == -1 ? write_failed(ioc, t, err, errp) : ret;
 }
 
