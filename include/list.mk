@@ -11,9 +11,11 @@ qio_headers = \
 	include/qio/channel.h \
 	include/qio/endpoint.h \
 	include/qio/error.h \
+	include/qio/loop.h \
 	include/qio/macros.h \
 	include/qio/objects.h \
 	include/qio/qio.h \
+	include/qio/task.h \
 	include/qio/tls-creds.h
 
 migration_headers = \

@@ -182,6 +182,15 @@ QIO_API void qio_channel_mark_open(QIOChannel *ioc);
  * advance. */
 QIO_API void qio_channel_add_features(QIOChannel *ioc, unsigned features);
 
+/*
+ * qio_channel_changed: what the poll slot says about these events may be
+ * different now for a reason that the core cannot see. For a type's own public
+ * functions; what the core's calls change it knows. Loops that watch the
+ * channel ask again. QIO_EVENT_FLUSH: there may be output to flush.
+ * Threads: any. Never blocks; cheap when nobody watches.
+ */
+QIO_API void qio_channel_changed(QIOChannel *ioc, unsigned events);
+
 /* A trace line, if somebody listens; cheap when nobody does. */
 QIO_API void qio_channel_trace(QIOChannel *ioc, const char *fmt, ...)
     QIO_PRINTF(2, 3);

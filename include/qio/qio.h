@@ -14,8 +14,10 @@
 #include <qio/channel.h>
 #include <qio/endpoint.h>
 #include <qio/error.h>
+#include <qio/loop.h>
 #include <qio/macros.h>
 #include <qio/objects.h>
+#include <qio/task.h>
 #include <qio/tls-creds.h>
 
 #endif

@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 static int fail(QIOError **errp, const char *what)
@@ -60,6 +62,20 @@ int qiop_fd_eventfd(unsigned initial, QIOError **errp)
     int fd = eventfd(initial, EFD_CLOEXEC | EFD_NONBLOCK);
 
     return fd < 0 ? fail(errp, "cannot make an event descriptor") : fd;
+}
+
+int qiop_fd_epoll(QIOError **errp)
+{
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    return fd < 0 ? fail(errp, "cannot make an epoll descriptor") : fd;
+}
+
+int qiop_fd_timerfd(QIOError **errp)
+{
+    int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+    return fd < 0 ? fail(errp, "cannot make a timer descriptor") : fd;
 }
 
 int qiop_fd_dup(int fd, QIOError **errp)

@@ -74,6 +74,7 @@ static QIOChannel *alloc(const QIOChannelOps *ops, size_t private_size,
     atomic_init(&ioc->wake[QIOP_WAKE_WRITE], -1);
     atomic_init(&ioc->blocking, true);
     atomic_init(&ioc->timeout_ms, -1);
+    pthread_mutex_init(&ioc->observe_lock, NULL);
     return ioc;
 }
 
@@ -109,6 +110,7 @@ void qio_channel_unref(QIOChannel *ioc)
         QIOChannel *base = ioc->base;
         QIOError *err = NULL;
 
+        qiop_closing(ioc);
         /* Only this one: others may still hold the channel beneath. */
         if (atomic_exchange(&ioc->state, QIOP_STATE_CLOSED) !=
             QIOP_STATE_CLOSED) {
@@ -118,6 +120,7 @@ void qio_channel_unref(QIOChannel *ioc)
         ioc->ops.finalize(ioc);
         qiop_fd_close(atomic_load(&ioc->wake[QIOP_WAKE_READ]));
         qiop_fd_close(atomic_load(&ioc->wake[QIOP_WAKE_WRITE]));
+        pthread_mutex_destroy(&ioc->observe_lock);
         free(ioc->name);
         free(ioc);
         ioc = base;

@@ -3,10 +3,12 @@
 #ifndef QIOP_CORE_CHANNEL_H
 #define QIOP_CORE_CHANNEL_H
 
+#include <pthread.h>
 #include <stdalign.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <qio/channel-ops.h>
+#include "observe.h"
 
 enum qiop_state {
     QIOP_STATE_OPENING,
@@ -33,6 +35,8 @@ struct QIOChannel {
     atomic_bool blocking;
     atomic_int timeout_ms;
     bool holds_output; /* a flush slot somewhere in the stack */
+    pthread_mutex_t observe_lock;
+    _Atomic(struct qiop_observer *) observers;
     char *name;
     QIOChannelTraceFunc *trace;
     void *trace_opaque;

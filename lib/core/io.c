@@ -117,12 +117,17 @@ ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,
                                size_t niov, int **fds, size_t *nfds, int flags,
                                QIOError **errp)
 {
+    ssize_t r;
+
     flags &= QIO_CHANNEL_READ_FLAG_MSG_PEEK | QIO_CHANNEL_READ_FLAG_RELAXED_EOF;
     if (!qio_channel_is_blocking(ioc)) {
-        return qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
+        r = qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
+    } else {
+        r = qiop_readv_wait(ioc, iov, niov, fds, nfds, flags,
+                            qiop_call_deadline(ioc), errp);
     }
-    return qiop_readv_wait(ioc, iov, niov, fds, nfds, flags,
-                           qiop_call_deadline(ioc), errp);
+    qio_channel_changed(ioc, QIO_EVENT_IN);
+    return r;
 }
 
 ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
@@ -134,7 +139,11 @@ ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
 
     (void)flags;
     if (!qio_channel_is_blocking(ioc)) {
-        return qiop_try_writev(ioc, iov, niov, fds, nfds, 0, errp);
+        r = qiop_try_writev(ioc, iov, niov, fds, nfds, 0, errp);
+        if (ioc->holds_output) {
+            qio_channel_changed(ioc, QIO_EVENT_FLUSH);
+        }
+        return r;
     }
     deadline = qiop_call_deadline(ioc);
     r = qiop_writev_wait(ioc, iov, niov, fds, nfds, 0, deadline, errp);

@@ -49,6 +49,7 @@ int qio_channel_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
         r = qio_channel_shutdown(ioc->base, (QIOChannelShutdown)fresh, &err);
     }
     qiop_wake(ioc, (QIOChannelShutdown)fresh);
+    qio_channel_changed(ioc, QIO_EVENT_IN | QIO_EVENT_OUT | QIO_EVENT_OPEN);
     qio_error_propagate(errp, err);
     return r;
 }
@@ -60,6 +61,7 @@ int qio_channel_close(QIOChannel *ioc, QIOError **errp)
     for (; ioc; ioc = ioc->base) {
         QIOError *err = NULL;
 
+        qiop_closing(ioc);
         if (atomic_exchange(&ioc->state, QIOP_STATE_CLOSED) ==
             QIOP_STATE_CLOSED) {
             continue;

@@ -8,6 +8,8 @@ core_sources = \
 	lib/core/facts.c \
 	lib/core/io.c \
 	lib/core/lifecycle.c \
+	lib/core/observe.c \
+	lib/core/observe.h \
 	lib/core/pollset.c \
 	lib/core/pollset.h \
 	lib/core/version.c \

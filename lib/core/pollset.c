@@ -13,6 +13,7 @@ void qiop_poll_set_init(QIOPollSet *set, unsigned wake)
 {
     set->ready = 0;
     set->wake = wake;
+    set->observed = false;
     set->failed = false;
     set->err = NULL;
     set->deadline_us = QIOP_NEVER;
@@ -83,7 +84,10 @@ void qiop_poll_wake(QIOChannel *ioc, unsigned how, QIOPollSet *set)
         [QIOP_WAKE_WRITE] = QIO_CHANNEL_SHUTDOWN_WRITE,
     };
 
-    for (int w = QIOP_WAKE_READ; w <= QIOP_WAKE_WRITE && !set->failed; w++) {
+    if (set->observed || set->failed) {
+        return;
+    }
+    for (int w = QIOP_WAKE_READ; w <= QIOP_WAKE_WRITE; w++) {
         int fd;
 
         if (!(how & bit[w])) {
@@ -140,6 +144,11 @@ static void poll_open(QIOChannel *ioc, unsigned events, unsigned wake,
 
     qio_poll_set_ready(set, ready);
     events &= ~ready;
+    /* That the peer is gone is for the lowest channel to tell. */
+    if (!(events & ~(unsigned)(QIO_EVENT_HUP | QIO_EVENT_ERR)) && ioc->base) {
+        qio_poll_set_below(set, ioc->base, events, events);
+        return;
+    }
     if (events) {
         poll_wake_unless_fd_does(ioc, wake | direction_of(events), set);
         ioc->ops.poll(ioc, events, set);

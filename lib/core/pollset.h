@@ -23,6 +23,7 @@ struct QIOPollSet {
     unsigned wake;       /* QIOChannelShutdown bits that end the waiting, of
                             the first channel asked; of those beneath it the
                             directions that they are asked for do */
+    bool observed;       /* no wake-up descriptors: the waiter observes */
     bool failed;         /* a wake-up descriptor could not be made */
     QIOError *err;       /* ... and why */
     int64_t deadline_us; /* try again then, QIOP_NEVER */

@@ -47,6 +47,12 @@ struct QIOAddress {
 /* An address of this type with every option at its default. */
 QIOAddress *qiop_address_alloc(QIOAddressType type, QIOError **errp);
 
+/* addr with this address and port in place of the names, all options kept. */
+struct qiop_sockaddr;
+QIOAddress *qiop_address_resolved(const QIOAddress *addr,
+                                  const struct qiop_sockaddr *sa,
+                                  QIOError **errp);
+
 /* The rules of the grammar, for the constructors without text. */
 int qiop_address_check_host(const char *host, QIOError **errp);
 int qiop_address_check_port(const char *port, QIOError **errp);

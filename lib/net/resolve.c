@@ -266,6 +266,32 @@ static int resolve_inet(const QIOAddress *addr, bool passive,
     return 0;
 }
 
+QIOAddress *qiop_address_resolved(const QIOAddress *addr,
+                                  const struct qiop_sockaddr *sa,
+                                  QIOError **errp)
+{
+    QIOAddress *copy = qio_address_copy(addr, errp);
+    QIOAddress *numeric =
+        qio_address_from_sockaddr((const struct sockaddr *)&sa->sa, sa->len,
+                                  errp);
+    char *name;
+
+    if (!copy || !numeric) {
+        qio_address_free(copy);
+        qio_address_free(numeric);
+        return NULL;
+    }
+    name = copy->u.inet.host;
+    copy->u.inet.host = numeric->u.inet.host;
+    numeric->u.inet.host = name;
+    name = copy->u.inet.port;
+    copy->u.inet.port = numeric->u.inet.port;
+    numeric->u.inet.port = name;
+    copy->u.inet.numeric = true;
+    qio_address_free(numeric);
+    return copy;
+}
+
 int qiop_resolve(const QIOAddress *addr, bool passive,
                  struct qiop_sockaddrs *out, QIOError **errp)
 {
