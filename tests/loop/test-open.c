@@ -219,8 +219,10 @@ END_TEST
 /* The same while connecting and while a name is looked up. */
 START_TEST(test_cancel_connecting)
 {
+    struct waiter once = {0};
     QIOAddress *addr;
     QIOError *err = NULL;
+    unsigned threads;
 
     begin();
     addr = listen_somewhere(1);
@@ -231,6 +233,12 @@ START_TEST(test_cancel_connecting)
         qio_address_free(addr);
         addr = name;
     }
+    ck_assert_ptr_nonnull(qio_channel_socket_connect_async(
+        addr, loop, 5000, waiter_fn, &once, waiter_destroy, &err));
+    waiter_wait(&once, loop);
+    waiter_clear(&once);
+    usleep(50000);
+    threads = waiter_threads();
     for (int n = 0; n < 6; n++) {
         struct waiter w = {0};
         QIOTask *task = qio_channel_socket_connect_async(
@@ -248,7 +256,7 @@ START_TEST(test_cancel_connecting)
     }
     qio_address_free(addr);
     finish();
-    waiter_await_threads();
+    waiter_await_threads(threads);
 }
 END_TEST
 
