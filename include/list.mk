@@ -11,6 +11,7 @@ qio_headers = \
 	include/qio/channel.h \
 	include/qio/endpoint.h \
 	include/qio/error.h \
+	include/qio/listener.h \
 	include/qio/loop.h \
 	include/qio/macros.h \
 	include/qio/objects.h \

@@ -32,6 +32,7 @@
 
 #include <qio/channel.h>
 #include <qio/objects.h>
+#include <qio/task.h>
 
 QIO_BEGIN_DECLS
 
@@ -177,6 +178,46 @@ QIO_API QIOChannel *qio_listener_accept_open_sync(
 /* End a running or later accept with QIO_ERROR_SHUTDOWN. Any thread. */
 QIO_API void qio_listener_shutdown(QIOListener *l);
 QIO_API void qio_listener_free(QIOListener *l);
+
+/* ---- the same without waiting; see <qio/task.h> ---- */
+
+/*
+ * qio_endpoint_connect_async: as qio_endpoint_connect_sync(). The channel is
+ *   qio_task_channel() in the callback, NULL after a failure. A file: that is a
+ *   fifo is QIO_ERROR_UNSUPPORTED: opening one waits; see
+ *   qio_task_run_in_thread().
+ * qio_endpoint_layer_async: as qio_endpoint_layer_sync().
+ * What is wrong with the text, the IDs or the credentials fails the call, not
+ * the task. Since: 0.1
+ */
+QIO_API QIOTask *qio_endpoint_connect_async(
+    const QIOEndpoint *ep, QIOObjects *objects, QIOEndpointMode mode,
+    QIOLoop *loop, int timeout_ms, QIOTaskFunc *fn, void *opaque,
+    QIODestroyFunc *destroy, QIOError **errp);
+QIO_API QIOTask *qio_endpoint_layer_async(
+    const QIOEndpoint *ep, QIOObjects *objects, QIOChannel *base,
+    bool as_server, QIOLoop *loop, int timeout_ms, QIOTaskFunc *fn,
+    void *opaque, QIODestroyFunc *destroy, QIOError **errp);
+
+/*
+ * qio_endpoint_listen_async: as qio_endpoint_listen_sync(). The listener is
+ *   qio_task_take_result() in the callback; not taken, it is freed.
+ * qio_endpoint_accept_async: listen, accept one connection, open its layers as
+ *   server, and stop listening.
+ * qio_listener_accept_open_async: as qio_listener_accept_open_sync(). The
+ *   listener must outlive the task and not be serving. Since: 0.1
+ */
+QIO_API QIOTask *qio_endpoint_listen_async(
+    const QIOEndpoint *ep, QIOObjects *objects, int backlog, QIOLoop *loop,
+    int timeout_ms, QIOTaskFunc *fn, void *opaque, QIODestroyFunc *destroy,
+    QIOError **errp);
+QIO_API QIOTask *qio_endpoint_accept_async(
+    const QIOEndpoint *ep, QIOObjects *objects, QIOEndpointMode mode,
+    QIOLoop *loop, int timeout_ms, QIOTaskFunc *fn, void *opaque,
+    QIODestroyFunc *destroy, QIOError **errp);
+QIO_API QIOTask *qio_listener_accept_open_async(
+    QIOListener *l, QIOEndpointMode mode, QIOLoop *loop, int timeout_ms,
+    QIOTaskFunc *fn, void *opaque, QIODestroyFunc *destroy, QIOError **errp);
 
 QIO_END_DECLS
 

@@ -14,6 +14,7 @@
 #include <qio/channel.h>
 #include <qio/endpoint.h>
 #include <qio/error.h>
+#include <qio/listener.h>
 #include <qio/loop.h>
 #include <qio/macros.h>
 #include <qio/objects.h>

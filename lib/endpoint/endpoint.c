@@ -19,6 +19,19 @@ static void layer_clear(struct qiop_layer *layer)
     memset(layer, 0, sizeof(*layer));
 }
 
+QIOEndpoint *qiop_endpoint_copy(const QIOEndpoint *ep, QIOError **errp)
+{
+    char *text = qio_endpoint_to_string(ep, errp);
+    QIOEndpoint *copy;
+
+    if (!text) {
+        return NULL;
+    }
+    copy = qio_endpoint_parse(text, errp);
+    free(text);
+    return copy;
+}
+
 void qio_endpoint_free(QIOEndpoint *ep)
 {
     if (!ep) {

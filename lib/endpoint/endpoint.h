@@ -33,6 +33,8 @@ struct QIOEndpoint {
     size_t nlayers;
 };
 
+QIOEndpoint *qiop_endpoint_copy(const QIOEndpoint *ep, QIOError **errp);
+
 /*
  * The bottom of the stack: a channel for what the endpoint names, not
  * necessarily open yet. An fd: endpoint's descriptor is duplicated;

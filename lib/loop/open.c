@@ -9,17 +9,24 @@ struct opening {
     QIOWatch *watch;
 };
 
-static int open_step(QIOTask *task, QIOError **errp)
+int qiop_task_advance(QIOTask *task, QIOWatch **watch, QIOChannel *ioc,
+                      QIOError **errp)
 {
-    struct opening *o = qiop_task_private(task);
-    int r = qiop_advance(task->ioc, errp);
+    int r = qiop_advance(ioc, errp);
 
     if (r != QIO_CHANNEL_ERR_BLOCK) {
         return r;
     }
-    return qiop_task_watch(task, &o->watch, task->ioc, QIO_EVENT_OPEN, errp) < 0
+    return qiop_task_watch(task, watch, ioc, QIO_EVENT_OPEN, errp) < 0
                ? -1
                : QIO_CHANNEL_ERR_BLOCK;
+}
+
+static int open_step(QIOTask *task, QIOError **errp)
+{
+    struct opening *o = qiop_task_private(task);
+
+    return qiop_task_advance(task, &o->watch, task->ioc, errp);
 }
 
 static void open_stop(QIOTask *task)

@@ -77,5 +77,8 @@ int qiop_task_watch(QIOTask *task, QIOWatch **watch, QIOChannel *ioc,
                     unsigned events, QIOError **errp);
 /* NULL is allowed. *watch becomes NULL. */
 void qiop_task_unwatch(QIOWatch **watch);
+/* Open ioc a bit further: 0 it is open, -1, or BLOCK with the watch set. */
+int qiop_task_advance(QIOTask *task, QIOWatch **watch, QIOChannel *ioc,
+                      QIOError **errp);
 
 #endif

@@ -258,31 +258,28 @@ static int scan_ports(const QIOAddress *addr, struct qiop_sockaddrs *list,
     return 0;
 }
 
-static int listen_inet(const QIOAddress *addr, int backlog,
-                       struct qiop_listen_sockets *out, QIOError **errp)
+static int listen_inet(const QIOAddress *addr, struct qiop_sockaddrs *list,
+                       int backlog, struct qiop_listen_sockets *out,
+                       QIOError **errp)
 {
-    struct qiop_sockaddrs list;
     struct attempt best;
     unsigned port;
     int ret = -1;
 
-    if (qiop_resolve(addr, true, &list, errp) < 0) {
-        return -1;
-    }
     memset(&best, 0, sizeof(best));
-    if (!list.n) {
+    if (!list->n) {
         qio_error_set(errp, QIO_ERROR_RESOLVE, 0, "'%s' has no address",
                       addr->u.inet.host);
         goto out;
     }
-    port = get_port(&list.v[0]);
+    port = get_port(&list->v[0]);
     if (addr->u.inet.to && addr->u.inet.to < port) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "option 'to': %u is below the port %u", addr->u.inet.to,
                       port);
         goto out;
     }
-    if (scan_ports(addr, &list, backlog, &best, errp) < 0) {
+    if (scan_ports(addr, list, backlog, &best, errp) < 0) {
         goto out;
     }
     if (best.sockets.n) {
@@ -299,28 +296,21 @@ static int listen_inet(const QIOAddress *addr, int backlog,
     }
 out:
     drop_attempt(&best);
-    qiop_sockaddrs_free(&list);
     return ret;
 }
 
 /* ---- unix, vsock, fd ---- */
 
-static int listen_single(const QIOAddress *addr, int backlog,
+static int listen_single(const QIOAddress *addr,
+                         const struct qiop_sockaddrs *list, int backlog,
                          struct qiop_listen_sockets *out, QIOError **errp)
 {
-    struct qiop_sockaddrs list;
-    int ret = -1;
-
-    if (qiop_resolve(addr, true, &list, errp) < 0) {
+    if (make_room(out, 1, errp) < 0 ||
+        open_one(addr, &list->v[0], backlog, 0, &out->v[0], errp) < 0) {
         return -1;
     }
-    if (make_room(out, 1, errp) == 0 &&
-        open_one(addr, &list.v[0], backlog, 0, &out->v[0], errp) == 0) {
-        out->n = 1;
-        ret = 0;
-    }
-    qiop_sockaddrs_free(&list);
-    return ret;
+    out->n = 1;
+    return 0;
 }
 
 static bool is_bound(const QIOAddress *local)
@@ -391,24 +381,41 @@ fail:
     return -1;
 }
 
-int qiop_listen(const QIOAddress *addr, int backlog,
-                struct qiop_listen_sockets *out, QIOError **errp)
+int qiop_listen_on(const QIOAddress *addr, struct qiop_sockaddrs *list,
+                   int backlog, struct qiop_listen_sockets *out,
+                   QIOError **errp)
 {
     int ret;
 
     memset(out, 0, sizeof(*out));
-    switch (addr->type) {
-    case QIO_ADDRESS_INET:
-        return listen_inet(addr, backlog, out, errp);
-    case QIO_ADDRESS_FD:
-        ret = listen_fd(addr->u.fd.fd, backlog, out, errp);
-        break;
-    default:
-        ret = listen_single(addr, backlog, out, errp);
-        break;
+    if (addr->type == QIO_ADDRESS_INET) {
+        return listen_inet(addr, list, backlog, out, errp);
     }
+    ret = listen_single(addr, list, backlog, out, errp);
     if (ret < 0) {
         qiop_listen_sockets_free(out);
     }
+    return ret;
+}
+
+int qiop_listen(const QIOAddress *addr, int backlog,
+                struct qiop_listen_sockets *out, QIOError **errp)
+{
+    struct qiop_sockaddrs list;
+    int ret;
+
+    memset(out, 0, sizeof(*out));
+    if (addr->type == QIO_ADDRESS_FD) {
+        ret = listen_fd(addr->u.fd.fd, backlog, out, errp);
+        if (ret < 0) {
+            qiop_listen_sockets_free(out);
+        }
+        return ret;
+    }
+    if (qiop_resolve(addr, true, &list, errp) < 0) {
+        return -1;
+    }
+    ret = qiop_listen_on(addr, &list, backlog, out, errp);
+    qiop_sockaddrs_free(&list);
     return ret;
 }

@@ -38,6 +38,13 @@ struct qiop_listen_sockets {
  */
 int qiop_listen(const QIOAddress *addr, int backlog,
                 struct qiop_listen_sockets *out, QIOError **errp);
+/* The same for addresses that were resolved (passive) before; not for fd:.
+ * Their ports are changed as need be. Does not block but for a stale socket
+ * file. */
+struct qiop_sockaddrs;
+int qiop_listen_on(const QIOAddress *addr, struct qiop_sockaddrs *list,
+                   int backlog, struct qiop_listen_sockets *out,
+                   QIOError **errp);
 /* Removes the socket file if it is still this one, closes, frees the fields.
  * The file goes first: while it is there, it is live. */
 void qiop_listen_socket_close(struct qiop_listen_socket *s);
