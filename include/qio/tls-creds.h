@@ -34,8 +34,8 @@ typedef enum QIOTLSCredsKind {
 } QIOTLSCredsKind;
 
 /* Bits of the flags below. */
-/* Accept any peer, with or without certificate. Off by default, that is peers
- * are verified. */
+/* Accept any peer, with or without certificate; a server does not even ask for
+ * one. Off by default, that is peers are verified. */
 #define QIO_TLS_CREDS_NO_VERIFY_PEER 0x1
 /* x509: do not judge our own certificates when loading them. */
 #define QIO_TLS_CREDS_NO_SANITY_CHECK 0x2

@@ -192,9 +192,10 @@ static int setup(struct qiop_tls_session *s)
     if (verify) {
         gnutls_session_set_verify_function(s->tls, qiop_tls_verify_peer);
     }
-    if (s->server) {
-        gnutls_certificate_server_set_request(
-            s->tls, verify ? GNUTLS_CERT_REQUIRE : GNUTLS_CERT_REQUEST);
+    /* Whoever is not verified is not asked either: browsers give a websocket up
+     * rather than choose a certificate for it. */
+    if (s->server && verify) {
+        gnutls_certificate_server_set_request(s->tls, GNUTLS_CERT_REQUIRE);
         /* Without the list of our CAs a client shows what it has, and can be
          * told what is wrong with it. */
         gnutls_certificate_send_x509_rdn_sequence(s->tls, 1);

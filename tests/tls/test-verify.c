@@ -197,6 +197,28 @@ START_TEST(no_verify)
 }
 END_TEST
 
+/* A server that does not verify its clients does not ask for certificates. */
+START_TEST(not_asked)
+{
+    QIOError *err = NULL;
+    struct sessionpair p;
+    char *identity;
+
+    load(&p, versions[_i], "localhost", NULL, QIO_TLS_CREDS_NO_VERIFY_PEER);
+    identity = qiop_tls_session_identity(p.server, &err);
+    ck_assert_ptr_null(identity);
+    qiotest_error(&err, QIO_ERROR_NOT_FOUND);
+    accepted(&p);
+
+    load(&p, versions[_i], "localhost", NULL, 0);
+    identity = qiop_tls_session_identity(p.server, &err);
+    qiotest_ok(&err);
+    ck_assert_str_eq(identity, "CN=client,C=UK");
+    free(identity);
+    accepted(&p);
+}
+END_TEST
+
 START_TEST(chain)
 {
     struct tlscert_spec level = {
@@ -566,6 +588,7 @@ int main(void)
     tcase_add_loop_test(tc, alternative_names, 0, 2);
     tcase_add_loop_test(tc, wrong_host_message, 0, 2);
     tcase_add_loop_test(tc, no_verify, 0, 2);
+    tcase_add_loop_test(tc, not_asked, 0, 2);
     tcase_add_loop_test(tc, chain, 0, 2);
     tcase_add_loop_test(tc, server_unknown_ca, 0, 2);
     tcase_add_loop_test(tc, server_expired, 0, 2);
