@@ -82,6 +82,31 @@ static ssize_t send_message(int fd, const struct msghdr *msg, int flags,
     return ret < 0 ? io_failed(errp, "cannot write to the socket") : ret;
 }
 
+/* One piece, as most are: the kernel has less to copy in. */
+static ssize_t send_piece(int fd, const struct iovec *iov, int flags,
+                          QIOError **errp)
+{
+    ssize_t ret;
+
+    do {
+        ret = send(fd, iov->iov_base, iov->iov_len,
+                   wait_flag(flags) | MSG_NOSIGNAL);
+    } while (ret < 0 && errno == EINTR);
+    return ret < 0 ? io_failed(errp, "cannot write to the socket") : ret;
+}
+
+static ssize_t recv_piece(int fd, const struct iovec *iov, int flags,
+                          QIOError **errp)
+{
+    ssize_t ret;
+
+    do {
+        ret = recv(fd, iov->iov_base, iov->iov_len,
+                   wait_flag(flags) | (flags & MSG_PEEK));
+    } while (ret < 0 && errno == EINTR);
+    return ret < 0 ? io_failed(errp, "cannot read from the socket") : ret;
+}
+
 ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov, int flags,
                      QIOError **errp)
 {
@@ -90,7 +115,8 @@ ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov, int flags,
         .msg_iovlen = at_most_iov_max(niov),
     };
 
-    return send_message(fd, &msg, flags, errp);
+    return niov == 1 ? send_piece(fd, iov, flags, errp)
+                     : send_message(fd, &msg, flags, errp);
 }
 
 ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
@@ -104,7 +130,7 @@ ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
     struct cmsghdr *cmsg;
 
     if (nfds == 0) {
-        return send_message(fd, &msg, flags, errp);
+        return qiop_fd_send(fd, iov, niov, flags, errp);
     }
     if (nfds > QIOP_FD_PASS_MAX) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
@@ -150,7 +176,8 @@ ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov, int flags,
         .msg_iovlen = at_most_iov_max(niov),
     };
 
-    return recv_message(fd, &msg, flags, errp);
+    return niov == 1 ? recv_piece(fd, iov, flags, errp)
+                     : recv_message(fd, &msg, flags, errp);
 }
 
 /* The descriptors in a message, into out (QIOP_FD_PASS_MAX); how many. */

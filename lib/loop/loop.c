@@ -39,38 +39,33 @@ static void unring(QIOLoop *loop)
     }
 }
 
-/* With the lock held: whether this is the loop's thread, in a round, whose end
- * looks at everything anyway. */
-static bool is_inside(const QIOLoop *loop)
+bool qiop_loop_is_inside(const QIOLoop *loop)
 {
-    return loop->inside && pthread_equal(loop->thread, pthread_self());
+    return atomic_load(&loop->inside) &&
+           pthread_equal(atomic_load(&loop->thread), pthread_self());
 }
 
 void qiop_loop_wake(QIOLoop *loop)
 {
-    bool inside;
-
-    pthread_mutex_lock(&loop->lock);
-    inside = is_inside(loop);
-    pthread_mutex_unlock(&loop->lock);
-    if (!inside) {
+    if (!qiop_loop_is_inside(loop)) {
         ring(loop);
     }
 }
 
 void qiop_loop_post(QIOLoop *loop, struct qiop_job *job)
 {
-    bool silent;
+    bool fresh;
 
     pthread_mutex_lock(&loop->lock);
-    silent = job->posted || is_inside(loop);
-    if (!job->posted) {
+    fresh = !job->posted;
+    if (fresh) {
         job->posted = true;
         qiop_list_append(&loop->jobs, &job->node);
+        atomic_fetch_add(&loop->n_jobs, 1);
     }
     pthread_mutex_unlock(&loop->lock);
-    if (!silent) {
-        ring(loop);
+    if (fresh) {
+        qiop_loop_wake(loop);
     }
 }
 
@@ -80,8 +75,15 @@ void qiop_loop_unpost(QIOLoop *loop, struct qiop_job *job)
     if (job->posted) {
         job->posted = false;
         qiop_list_remove(&job->node);
+        atomic_fetch_sub(&loop->n_jobs, 1);
     }
     pthread_mutex_unlock(&loop->lock);
+}
+
+/* Who posts one after this was asked rings. */
+static bool has_jobs(const QIOLoop *loop)
+{
+    return atomic_load(&loop->n_jobs) > 0;
 }
 
 /* Those that are posted meanwhile are for the next round. How many that
@@ -91,6 +93,9 @@ static size_t run_jobs(QIOLoop *loop)
     struct qiop_list now;
     size_t n = 0;
 
+    if (!has_jobs(loop)) {
+        return 0;
+    }
     pthread_mutex_lock(&loop->lock);
     qiop_list_take(&now, &loop->jobs);
     while (!qiop_list_empty(&now)) {
@@ -98,6 +103,7 @@ static size_t run_jobs(QIOLoop *loop)
 
         qiop_list_remove(&job->node);
         job->posted = false;
+        atomic_fetch_sub(&loop->n_jobs, 1);
         n += !job->quiet;
         pthread_mutex_unlock(&loop->lock);
         job->run(job);
@@ -107,14 +113,10 @@ static size_t run_jobs(QIOLoop *loop)
     return n;
 }
 
-static bool has_jobs(QIOLoop *loop)
+static bool has_work(const QIOLoop *loop)
 {
-    bool some;
-
-    pthread_mutex_lock(&loop->lock);
-    some = !qiop_list_empty(&loop->jobs);
-    pthread_mutex_unlock(&loop->lock);
-    return some;
+    return !qiop_list_empty(&loop->hot) || !qiop_list_empty(&loop->stale) ||
+           has_jobs(loop);
 }
 
 /* ---- inside another loop: the time is a descriptor, too ---- */
@@ -139,7 +141,7 @@ static void arm_outside(QIOLoop *loop)
     if (loop->timer_fd < 0) {
         return;
     }
-    if (!qiop_list_empty(&loop->hot) || has_jobs(loop)) {
+    if (has_work(loop)) {
         ring(loop);
     }
     if (when == loop->timer_armed) {
@@ -187,7 +189,7 @@ static int wait_ms(QIOLoop *loop, int64_t deadline)
 {
     int64_t next = qiop_alarms_next(&loop->alarms);
 
-    if (!qiop_list_empty(&loop->hot) || has_jobs(loop)) {
+    if (has_work(loop)) {
         return 0;
     }
     return qiop_deadline_left_ms(next < deadline ? next : deadline);
@@ -212,6 +214,7 @@ static ssize_t one_round(QIOLoop *loop, int64_t deadline, QIOError **errp)
     int n;
 
     done += (ssize_t)run_jobs(loop);
+    qiop_watches_refresh(loop);
     n = epoll_wait(loop->fds.epoll, ev, BATCH,
                    done ? 0 : wait_ms(loop, deadline));
     if (n < 0 && errno != EINTR) {
@@ -227,7 +230,9 @@ static ssize_t one_round(QIOLoop *loop, int64_t deadline, QIOError **errp)
             qiop_fds_fire(&loop->fds, fd, ev[i].events);
         }
     }
-    done += (ssize_t)qiop_alarms_ring(&loop->alarms, qiop_now_us());
+    if (qiop_alarms_next(&loop->alarms) != QIOP_NEVER) {
+        done += (ssize_t)qiop_alarms_ring(&loop->alarms, qiop_now_us());
+    }
     return done + (ssize_t)qiop_watches_deliver(loop);
 }
 
@@ -235,11 +240,11 @@ static int enter(QIOLoop *loop, QIOError **errp)
 {
     bool nested;
 
-    pthread_mutex_lock(&loop->lock);
-    nested = loop->inside;
-    loop->inside = true;
-    loop->thread = pthread_self();
-    pthread_mutex_unlock(&loop->lock);
+    nested = atomic_load(&loop->inside);
+    if (!nested) {
+        atomic_store(&loop->thread, pthread_self());
+        atomic_store(&loop->inside, true);
+    }
     if (nested) {
         qio_error_set(errp, QIO_ERROR_STATE, 0, "the loop is running already");
     }
@@ -249,9 +254,7 @@ static int enter(QIOLoop *loop, QIOError **errp)
 static void leave(QIOLoop *loop)
 {
     arm_outside(loop);
-    pthread_mutex_lock(&loop->lock);
-    loop->inside = false;
-    pthread_mutex_unlock(&loop->lock);
+    atomic_store(&loop->inside, false);
 }
 
 int qio_loop_step(QIOLoop *loop, int timeout_ms, QIOError **errp)
@@ -276,13 +279,7 @@ int qio_loop_dispatch(QIOLoop *loop, QIOError **errp)
 
 static bool take_quit(QIOLoop *loop)
 {
-    bool quit;
-
-    pthread_mutex_lock(&loop->lock);
-    quit = loop->quit;
-    loop->quit = false;
-    pthread_mutex_unlock(&loop->lock);
-    return quit;
+    return atomic_load(&loop->quit) && atomic_exchange(&loop->quit, false);
 }
 
 int qio_loop_run(QIOLoop *loop, QIOError **errp)
@@ -301,9 +298,7 @@ int qio_loop_run(QIOLoop *loop, QIOError **errp)
 
 void qio_loop_quit(QIOLoop *loop)
 {
-    pthread_mutex_lock(&loop->lock);
-    loop->quit = true;
-    pthread_mutex_unlock(&loop->lock);
+    atomic_store(&loop->quit, true);
     qiop_loop_wake(loop);
 }
 
@@ -319,6 +314,7 @@ QIOLoop *qio_loop_new(QIOError **errp)
     }
     qiop_list_init(&loop->all);
     qiop_list_init(&loop->hot);
+    qiop_list_init(&loop->stale);
     qiop_list_init(&loop->tasks);
     qiop_list_init(&loop->timers);
     qiop_list_init(&loop->threads);

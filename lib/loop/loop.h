@@ -92,17 +92,23 @@ struct QIOLoop {
     int64_t timer_armed;    /* what timer_fd was set to */
     struct qiop_list all;   /* watches */
     struct qiop_list hot;   /* watches with events to deliver */
+    struct qiop_list stale; /* watches to ask anew */
     struct qiop_list tasks; /* those under way */
     struct qiop_list timers;
     struct qiop_list threads; /* workers that have not been joined */
     bool ending;              /* it is being freed */
-    bool quit;                /* under lock */
-    bool inside;              /* a round is under way; under lock */
-    pthread_t thread;         /* ... in this thread */
-    atomic_bool rung;         /* wake_fd has been written to */
+    atomic_bool quit;
+    atomic_bool inside;        /* a round is under way */
+    _Atomic(pthread_t) thread; /* ... in this thread; set before */
+    atomic_bool rung;          /* wake_fd has been written to */
     pthread_mutex_t lock;
     struct qiop_list jobs; /* under lock */
+    atomic_size_t n_jobs;
 };
+
+/* Whether this is the loop's thread, in a round, whose end looks at everything
+ * anyway. */
+bool qiop_loop_is_inside(const QIOLoop *loop);
 
 /* Something changed that a waiter outside must hear of. Any thread. */
 void qiop_loop_wake(QIOLoop *loop);
@@ -126,6 +132,8 @@ QIOChannel *qiop_watch_channel(const QIOWatch *w);
 
 /* What a descriptor reported: events that hold, or 0, ask again. */
 void qiop_watch_fire(QIOWatch *w, unsigned events);
+/* Ask those that may have changed. */
+void qiop_watches_refresh(QIOLoop *loop);
 /* How many watches were called. */
 size_t qiop_watches_deliver(QIOLoop *loop);
 

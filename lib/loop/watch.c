@@ -30,22 +30,24 @@ struct QIOWatch {
     QIOLoop *loop;
     QIOChannel *ioc; /* NULL: a descriptor */
     int fd;
-    unsigned events;
+    atomic_uint events; /* read by other threads, too */
     QIOWatchFunc *fn;
     QIOFDWatchFunc *fd_fn;
     void *opaque;
     QIODestroyFunc *destroy;
 
-    unsigned fired;      /* to be delivered */
-    bool eager;          /* also when it is only time to try again */
-    bool running;        /* its function is */
-    bool removed;        /* meanwhile */
-    bool flush_told;     /* that flushing fails was reported */
-    atomic_bool stale;   /* the refresh job is posted */
-    atomic_bool changed; /* ... because of the channel */
+    unsigned fired;    /* to be delivered */
+    bool eager;        /* also when it is only time to try again */
+    bool running;      /* its function is */
+    bool removed;      /* meanwhile */
+    bool flush_told;   /* that flushing fails was reported */
+    atomic_bool stale; /* to be asked anew, by the list or by the job */
+    atomic_bool
+        changed; /* ... because of the channel; the eager want to know */
     struct qiop_list in_all;
     struct qiop_list in_hot;
-    struct qiop_job refresh;
+    struct qiop_list in_stale;
+    struct qiop_job refresh; /* when another thread finds it stale */
     struct qiop_alarm alarm; /* what the channel asked for */
 
     struct qiop_interest *v;
@@ -193,14 +195,13 @@ static void cannot_wait(QIOWatch *w, QIOError *err)
     heat(w, QIO_EVENT_ERR);
 }
 
-static void refresh(struct qiop_job *job)
+static void refresh(QIOWatch *w)
 {
-    QIOWatch *w = qiop_list_entry(job, QIOWatch, refresh);
     QIOError *err = NULL;
     QIOPollSet set;
 
     atomic_store(&w->stale, false);
-    if (atomic_exchange(&w->changed, false) && w->eager) {
+    if (w->eager && atomic_exchange(&w->changed, false)) {
         heat(w, AGAIN);
         return;
     }
@@ -221,9 +222,32 @@ static void refresh(struct qiop_job *job)
     }
 }
 
+static void refresh_job(struct qiop_job *job)
+{
+    refresh(qiop_list_entry(job, QIOWatch, refresh));
+}
+
+void qiop_watches_refresh(QIOLoop *loop)
+{
+    struct qiop_list now;
+
+    qiop_list_take(&now, &loop->stale);
+    while (!qiop_list_empty(&now)) {
+        QIOWatch *w = qiop_list_entry(now.next, QIOWatch, in_stale);
+
+        qiop_list_remove(&w->in_stale);
+        refresh(w);
+    }
+}
+
 static void ask_again(QIOWatch *w)
 {
-    if (!atomic_exchange(&w->stale, true)) {
+    if (atomic_load(&w->stale) || atomic_exchange(&w->stale, true)) {
+        return;
+    }
+    if (qiop_loop_is_inside(w->loop)) {
+        qiop_list_append(&w->loop->stale, &w->in_stale);
+    } else {
         qiop_loop_post(w->loop, &w->refresh);
     }
 }
@@ -251,7 +275,9 @@ static void channel_changed(struct qiop_observer *o, unsigned events)
     if (!(events & (w->events | QIO_EVENT_FLUSH))) {
         return;
     }
-    atomic_store(&w->changed, true);
+    if (w->eager) {
+        atomic_store(&w->changed, true);
+    }
     ask_again(w);
 }
 
@@ -296,6 +322,7 @@ void qio_watch_remove(QIOWatch *w)
     qiop_loop_unpost(w->loop, &w->refresh);
     qiop_list_remove(&w->in_all);
     qiop_list_remove(&w->in_hot);
+    qiop_list_remove(&w->in_stale);
     if (!w->running) {
         finish_removal(w);
     }
@@ -357,15 +384,16 @@ static QIOWatch *make(QIOLoop *loop, unsigned events, QIOError **errp)
         return NULL;
     }
     w->loop = loop;
-    w->events = events;
+    atomic_init(&w->events, events);
     w->fd = -1;
     w->v = w->few;
     w->cap = FEW;
-    w->refresh.run = refresh;
+    w->refresh.run = refresh_job;
     w->refresh.quiet = true;
     qiop_list_init(&w->refresh.node);
     w->alarm.ring = alarm_rings;
     qiop_list_init(&w->in_hot);
+    qiop_list_init(&w->in_stale);
     qiop_list_append(&loop->all, &w->in_all);
     return w;
 }
@@ -393,8 +421,9 @@ static int observe(QIOWatch *w, QIOError **errp)
     return 0;
 }
 
-QIOWatch *qiop_watch_new(QIOLoop *loop, QIOChannel *ioc, unsigned events,
-                         QIOWatchFunc *fn, void *opaque, QIOError **errp)
+static QIOWatch *watch_channel(QIOLoop *loop, QIOChannel *ioc, unsigned events,
+                               bool eager, QIOWatchFunc *fn, void *opaque,
+                               QIOError **errp)
 {
     QIOWatch *w = make(loop, events, errp);
 
@@ -402,7 +431,7 @@ QIOWatch *qiop_watch_new(QIOLoop *loop, QIOChannel *ioc, unsigned events,
         return NULL;
     }
     w->ioc = qio_channel_ref(ioc);
-    w->eager = true;
+    w->eager = eager;
     w->fn = fn;
     w->opaque = opaque;
     if (observe(w, errp) < 0) {
@@ -411,6 +440,12 @@ QIOWatch *qiop_watch_new(QIOLoop *loop, QIOChannel *ioc, unsigned events,
     }
     ask_again(w);
     return w;
+}
+
+QIOWatch *qiop_watch_new(QIOLoop *loop, QIOChannel *ioc, unsigned events,
+                         QIOWatchFunc *fn, void *opaque, QIOError **errp)
+{
+    return watch_channel(loop, ioc, events, true, fn, opaque, errp);
 }
 
 static void destroy_now(QIODestroyFunc *destroy, void *opaque)
@@ -427,8 +462,8 @@ QIOWatch *qio_channel_add_watch(QIOChannel *ioc, QIOLoop *loop, unsigned events,
     QIOWatch *w = NULL;
 
     if (qio_channel_is_open(ioc)) {
-        w = qiop_watch_new(loop, ioc, events & (QIO_EVENT_IN | QIO_EVENT_OUT),
-                           fn, opaque, errp);
+        w = watch_channel(loop, ioc, events & (QIO_EVENT_IN | QIO_EVENT_OUT),
+                          false, fn, opaque, errp);
     } else {
         qio_error_set(errp, QIO_ERROR_STATE, 0, "%s: not open",
                       qio_channel_name(ioc));
@@ -437,7 +472,6 @@ QIOWatch *qio_channel_add_watch(QIOChannel *ioc, QIOLoop *loop, unsigned events,
         destroy_now(destroy, opaque);
         return NULL;
     }
-    w->eager = false;
     w->destroy = destroy;
     return w;
 }
@@ -470,7 +504,7 @@ QIOWatch *qio_loop_add_fd_watch(QIOLoop *loop, int fd, unsigned events,
 
 void qiop_watch_set(QIOWatch *w, unsigned events)
 {
-    w->events = events;
+    atomic_store(&w->events, events);
     ask_again(w);
 }
 

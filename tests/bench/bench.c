@@ -38,7 +38,7 @@ void bench_fail(const char *what)
     _exit(1);
 }
 
-static double now(void)
+double bench_now(void)
 {
     struct timespec ts;
 
@@ -63,12 +63,12 @@ void bench_begin(void)
         mine->counting = 1;
     }
     mine->cpu_begin = cpu();
-    mine->begin = now();
+    mine->begin = bench_now();
 }
 
 void bench_end(void)
 {
-    mine->end = now();
+    mine->end = bench_now();
     mine->cpu_end = cpu();
     mine->counting = 0;
 }
@@ -210,7 +210,7 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static double median(double *v, int n)
+double bench_median(double *v, int n)
 {
     qsort(v, (size_t)n, sizeof(*v), by_value);
     return n % 2 ? v[n / 2] : (v[n / 2 - 1] + v[n / 2]) / 2;
@@ -230,11 +230,11 @@ static void summarize(const struct bench_result *of,
         v[3][k] = first[k].seconds / of[k].seconds;
         v[4][k] = of[k].recv_cpu / first[k].recv_cpu;
     }
-    r->seconds = median(v[0], runs);
-    r->send_cpu = median(v[1], runs);
-    r->recv_cpu = median(v[2], runs);
-    r->speed_ratio = median(v[3], runs);
-    r->recv_cpu_ratio = median(v[4], runs);
+    r->seconds = bench_median(v[0], runs);
+    r->send_cpu = bench_median(v[1], runs);
+    r->recv_cpu = bench_median(v[2], runs);
+    r->speed_ratio = bench_median(v[3], runs);
+    r->recv_cpu_ratio = bench_median(v[4], runs);
 }
 
 void bench_compare(const struct bench_case *c, size_t n, int runs,

@@ -50,6 +50,11 @@ void bench_compare(const struct bench_case *c, size_t n, int runs,
 /* Give up with a message: these are programs, not library code. */
 void bench_fail(const char *what) __attribute__((noreturn));
 
+/* Seconds of the steady clock. */
+double bench_now(void);
+/* Sorts v. */
+double bench_median(double *v, int n);
+
 /* "--runs N" and "--mib N" of the command line, with defaults. */
 void bench_options(int argc, char **argv, int *runs, int *mib);
 

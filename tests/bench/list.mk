@@ -1,9 +1,13 @@
 # Programs that measure; built and run by make bench.
 bench_programs = \
+	tests/bench/bench-loop \
 	tests/bench/bench-plain \
 	tests/bench/bench-tls-recv \
 	tests/bench/bench-tls-send
 
+tests_bench_bench_loop_SOURCES = tests/bench/bench-loop.c \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_loop_LDADD = libqio.la
 tests_bench_bench_plain_SOURCES = tests/bench/bench-plain.c \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_plain_LDADD = libqio.la
