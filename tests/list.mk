@@ -24,7 +24,8 @@ script_tests = \
 	tests/rules/includes \
 	tests/rules/lists \
 	tests/rules/marks \
-	tests/rules/symbols
+	tests/rules/symbols \
+	tests/scale
 
 test_scripts = \
 	tests/run \
@@ -32,4 +33,5 @@ test_scripts = \
 	tests/valgrind.supp \
 	tests/bench/bench-relay \
 	tests/examples \
-	tests/long
+	tests/long \
+	tests/scale

@@ -25,6 +25,17 @@ void qiop_queue_free(struct qiop_queue *q, bool wipe)
     qiop_queue_init(q, limit);
 }
 
+void qiop_queue_rest(struct qiop_queue *q)
+{
+    size_t usual = q->cap;
+
+    if (q->len || !q->data) {
+        return;
+    }
+    qiop_queue_free(q, false);
+    q->usual = usual;
+}
+
 size_t qiop_queue_room(const struct qiop_queue *q)
 {
     return q->limit - q->len;
@@ -42,6 +53,9 @@ static size_t next_cap(const struct qiop_queue *q, size_t need)
 
     if (cap < SMALLEST) {
         cap = SMALLEST;
+    }
+    if (cap < q->usual) {
+        cap = q->usual;
     }
     if (cap < need) {
         cap = need;

@@ -15,12 +15,16 @@ struct qiop_queue {
     size_t head;  /* first byte */
     size_t len;   /* bytes held */
     size_t limit; /* most bytes ever held */
+    size_t usual; /* what was allocated before it rested */
 };
 
 /* Allocates nothing. */
 void qiop_queue_init(struct qiop_queue *q, size_t limit);
 /* wipe: overwrite the memory before freeing it. Leaves an empty queue. */
 void qiop_queue_free(struct qiop_queue *q, bool wipe);
+
+/* Free the memory if it is empty; the next bytes get as much at once. */
+void qiop_queue_rest(struct qiop_queue *q);
 
 size_t qiop_queue_room(const struct qiop_queue *q); /* limit - len */
 

@@ -316,12 +316,28 @@ static void poll_output(QIOChannel *base, struct tls *t, unsigned as,
     }
 }
 
+/* Somebody is about to wait for input: a connection at rest keeps no buffers.
+ * Whoever has a lock is busy with them. */
+static void rest(struct tls *t)
+{
+    if (pthread_mutex_trylock(&t->in_lock)) {
+        return;
+    }
+    if (pthread_mutex_trylock(&t->out_lock) == 0) {
+        qiop_tls_session_rest(t->session);
+        qiop_queue_rest(&t->flight);
+        pthread_mutex_unlock(&t->out_lock);
+    }
+    pthread_mutex_unlock(&t->in_lock);
+}
+
 static void poll_in(QIOChannel *base, struct tls *t, QIOPollSet *set)
 {
     if (qiop_tls_session_readable(t->session)) {
         qio_poll_set_ready(set, QIO_EVENT_IN);
         return;
     }
+    rest(t);
     if (qiop_tls_session_wants_input(t->session)) {
         qio_poll_set_below(set, base, QIO_EVENT_IN, QIO_EVENT_IN);
     }

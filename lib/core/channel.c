@@ -21,23 +21,17 @@ static bool ops_are_fit(const QIOChannelOps *ops, bool layer)
     return ops->kind == QIO_CHANNEL_KIND_LEAF && ops->poll;
 }
 
-/* A type compiled against an older header has a shorter table. */
-static int copy_ops(QIOChannelOps *to, const QIOChannelOps *ops, bool layer,
-                    QIOError **errp)
+static int check_ops(const QIOChannelOps *ops, bool layer, QIOError **errp)
 {
-    size_t n = ops->size;
-
-    if (n < offsetof(QIOChannelOps, finalize) + sizeof(ops->finalize)) {
+    if (ops->size < offsetof(QIOChannelOps, finalize) + sizeof(ops->finalize)) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "channel type: the vtable's size is missing or wrong");
         return -1;
     }
-    memset(to, 0, sizeof(*to));
-    memcpy(to, ops, n < sizeof(*to) ? n : sizeof(*to));
-    if (!ops_are_fit(to, layer)) {
+    if (!ops_are_fit(ops, layer)) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "channel type '%s': a mandatory slot is missing",
-                      to->name ? to->name : "?");
+                      ops->name ? ops->name : "?");
         return -1;
     }
     return 0;
@@ -50,7 +44,7 @@ static QIOChannel *alloc(const QIOChannelOps *ops, size_t private_size,
     QIOChannel *ioc;
     bool open_from_birth;
 
-    if (copy_ops(&full, ops, base != NULL, errp) < 0) {
+    if (check_ops(ops, base != NULL, errp) < 0) {
         return NULL;
     }
     ioc = private_size > SIZE_MAX - sizeof(*ioc)
@@ -60,14 +54,19 @@ static QIOChannel *alloc(const QIOChannelOps *ops, size_t private_size,
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "cannot allocate a channel");
         return NULL;
     }
-    open_from_birth = !full.advance && (!base || qio_channel_is_open(base));
-    ioc->holds_output = full.flush || (base && base->holds_output);
-    ioc->ops = full;
-    qiop_ops_complete(&ioc->ops);
+    full = qiop_ops_complete(ops);
+    open_from_birth = !ops->advance && (!base || qio_channel_is_open(base));
+    ioc->holds_output = ops->flush || (base && base->holds_output);
+    ioc->ops = (struct qiop_hot_ops){
+        .readv = full.readv,
+        .writev = full.writev,
+        .poll = full.poll,
+        .flush = full.flush,
+    };
     ioc->type = ops;
     ioc->base = base ? qio_channel_ref(base) : NULL;
     atomic_init(&ioc->refs, 1);
-    atomic_init(&ioc->features, ioc->ops.features);
+    atomic_init(&ioc->features, ops->features);
     atomic_init(&ioc->state,
                 open_from_birth ? QIOP_STATE_OPEN : QIOP_STATE_OPENING);
     atomic_init(&ioc->wake[QIOP_WAKE_READ], -1);
@@ -114,10 +113,10 @@ void qio_channel_unref(QIOChannel *ioc)
         /* Only this one: others may still hold the channel beneath. */
         if (atomic_exchange(&ioc->state, QIOP_STATE_CLOSED) !=
             QIOP_STATE_CLOSED) {
-            ioc->ops.close(ioc, &err);
+            ioc->type->close(ioc, &err);
             qio_error_free(err);
         }
-        ioc->ops.finalize(ioc);
+        ioc->type->finalize(ioc);
         qiop_fd_close(atomic_load(&ioc->wake[QIOP_WAKE_READ]));
         qiop_fd_close(atomic_load(&ioc->wake[QIOP_WAKE_WRITE]));
         pthread_mutex_destroy(&ioc->observe_lock);
@@ -174,12 +173,12 @@ int qio_channel_set_name(QIOChannel *ioc, const char *name, QIOError **errp)
 
 const char *qio_channel_name(const QIOChannel *ioc)
 {
-    return ioc->name ? ioc->name : ioc->ops.name;
+    return ioc->name ? ioc->name : ioc->type->name;
 }
 
 const char *qio_channel_type_name(const QIOChannel *ioc)
 {
-    return ioc->ops.name;
+    return ioc->type->name;
 }
 
 QIOChannel *qio_channel_base(const QIOChannel *ioc)

@@ -23,8 +23,19 @@ enum qiop_wake {
     QIOP_WAKE_WRITE,
 };
 
+/* The slots that every read, write and wait goes through. The others are put
+ * together when they are called, for a channel at rest should be small. */
+struct qiop_hot_ops {
+    ssize_t (*readv)(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                     int **fds, size_t *nfds, int flags, QIOError **errp);
+    ssize_t (*writev)(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                      const int *fds, size_t nfds, int flags, QIOError **errp);
+    void (*poll)(QIOChannel *ioc, unsigned events, QIOPollSet *set);
+    int (*flush)(QIOChannel *ioc, QIOError **errp);
+};
+
 struct QIOChannel {
-    QIOChannelOps ops;         /* every slot filled */
+    struct qiop_hot_ops ops;
     const QIOChannelOps *type; /* as the type declared them */
     QIOChannel *base;          /* one reference */
     atomic_uint refs;
@@ -43,8 +54,8 @@ struct QIOChannel {
     alignas(max_align_t) unsigned char private[];
 };
 
-/* Fill the slots that a type left out, as its kind says. */
-void qiop_ops_complete(QIOChannelOps *ops);
+/* A type's operations, those that it left out filled in as its kind says. */
+QIOChannelOps qiop_ops_complete(const QIOChannelOps *type);
 
 /* ---- dispatch.c: one try, with all checks before and after ---- */
 

@@ -7,10 +7,12 @@
 #include <config.h>
 #include "channel.h"
 
+#include <string.h>
+
 static int unsupported(QIOChannel *ioc, const char *what, QIOError **errp)
 {
     qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0, "a %s channel cannot %s",
-                  ioc->ops.name, what);
+                  ioc->type->name, what);
     return -1;
 }
 
@@ -126,7 +128,7 @@ static int query_below(QIOChannel *ioc, QIOChannelQuery what, void *out,
     return qio_channel_query(ioc->base, what, out, errp);
 }
 
-void qiop_ops_complete(QIOChannelOps *ops)
+static void fill_gaps(QIOChannelOps *ops)
 {
     bool below = ops->kind == QIO_CHANNEL_KIND_TRANSPARENT;
 
@@ -154,4 +156,15 @@ void qiop_ops_complete(QIOChannelOps *ops)
     if (!ops->query) {
         ops->query = below ? query_below : query_none;
     }
+}
+
+/* A type compiled against an older header has a shorter table. */
+QIOChannelOps qiop_ops_complete(const QIOChannelOps *type)
+{
+    QIOChannelOps ops;
+
+    memset(&ops, 0, sizeof(ops));
+    memcpy(&ops, type, type->size < sizeof(ops) ? type->size : sizeof(ops));
+    fill_gaps(&ops);
+    return ops;
 }

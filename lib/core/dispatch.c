@@ -46,7 +46,7 @@ static int need_feature(QIOChannel *ioc, bool wanted, QIOChannelFeature feature,
         return 0;
     }
     qio_error_set(errp, QIO_ERROR_INVALID, 0, "%s: a %s channel cannot %s",
-                  qio_channel_name(ioc), ioc->ops.name, what);
+                  qio_channel_name(ioc), ioc->type->name, what);
     return -1;
 }
 
@@ -67,7 +67,7 @@ static ssize_t check_result(QIOChannel *ioc, ssize_t r, size_t most,
         qio_error_free(*err);
         qio_error_set(errp, QIO_ERROR_SYSTEM, 0,
                       "%s: channel type '%s' broke its promise (result %zd)",
-                      qio_channel_name(ioc), ioc->ops.name, r);
+                      qio_channel_name(ioc), ioc->type->name, r);
         return -1;
     }
     return r;
@@ -166,7 +166,7 @@ ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
         /* It would be tried for ever. */
         qio_error_set(errp, QIO_ERROR_SYSTEM, 0,
                       "%s: channel type '%s' broke its promise (took nothing)",
-                      qio_channel_name(ioc), ioc->ops.name);
+                      qio_channel_name(ioc), ioc->type->name);
         return -1;
     }
     return r;
@@ -203,7 +203,8 @@ static int advance_one(QIOChannel *ioc, QIOError **errp)
                       "%s: shut down while opening", qio_channel_name(ioc));
         return -1;
     }
-    r = (int)check_result(ioc, ioc->ops.advance(ioc, &err), 0, &err, errp);
+    r = (int)check_result(ioc, qiop_ops_complete(ioc->type).advance(ioc, &err),
+                          0, &err, errp);
     if (r != 0) {
         return r;
     }
@@ -270,18 +271,19 @@ int qio_channel_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
 {
     QIOError *err = NULL;
 
-    return (int)check_result(ioc, ioc->ops.query(ioc, what, out, &err), 0, &err,
-                             errp);
+    return (int)check_result(
+        ioc, qiop_ops_complete(ioc->type).query(ioc, what, out, &err), 0, &err,
+        errp);
 }
 
 void qio_channel_set_cork(QIOChannel *ioc, bool enabled)
 {
-    ioc->ops.set_cork(ioc, enabled);
+    qiop_ops_complete(ioc->type).set_cork(ioc, enabled);
 }
 
 void qio_channel_set_delay(QIOChannel *ioc, bool enabled)
 {
-    ioc->ops.set_delay(ioc, enabled);
+    qiop_ops_complete(ioc->type).set_delay(ioc, enabled);
 }
 
 /* ---- position ---- */
@@ -308,7 +310,7 @@ off_t qio_channel_io_seek(QIOChannel *ioc, off_t offset, int whence,
     if (check_seekable(ioc, 0, errp) < 0) {
         return -1;
     }
-    pos = ioc->ops.seek(ioc, offset, whence, &err);
+    pos = qiop_ops_complete(ioc->type).seek(ioc, offset, whence, &err);
     if (pos >= 0 && !err) {
         return pos;
     }
@@ -325,11 +327,11 @@ ssize_t qio_channel_preadv(QIOChannel *ioc, const struct iovec *iov,
         return -1;
     }
     size = clamp(&iov, &niov);
-    return size == 0
-               ? 0
-               : check_result(ioc,
-                              ioc->ops.preadv(ioc, iov, niov, offset, &err),
-                              size, &err, errp);
+    return size == 0 ? 0
+                     : check_result(ioc,
+                                    qiop_ops_complete(ioc->type).preadv(
+                                        ioc, iov, niov, offset, &err),
+                                    size, &err, errp);
 }
 
 ssize_t qio_channel_pwritev(QIOChannel *ioc, const struct iovec *iov,
@@ -342,9 +344,9 @@ ssize_t qio_channel_pwritev(QIOChannel *ioc, const struct iovec *iov,
         return -1;
     }
     size = clamp(&iov, &niov);
-    return size == 0
-               ? 0
-               : check_result(ioc,
-                              ioc->ops.pwritev(ioc, iov, niov, offset, &err),
-                              size, &err, errp);
+    return size == 0 ? 0
+                     : check_result(ioc,
+                                    qiop_ops_complete(ioc->type).pwritev(
+                                        ioc, iov, niov, offset, &err),
+                                    size, &err, errp);
 }

@@ -16,7 +16,7 @@ int64_t qiop_call_deadline(const QIOChannel *ioc)
 static int invitation(const QIOChannel *ioc, int64_t deadline)
 {
     if (deadline != QIOP_NEVER ||
-        !(ioc->ops.flags & QIO_CHANNEL_OPS_CAN_BLOCK)) {
+        !(ioc->type->flags & QIO_CHANNEL_OPS_CAN_BLOCK)) {
         return 0;
     }
     return QIO_CHANNEL_TRY_MAY_BLOCK;

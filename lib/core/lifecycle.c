@@ -44,7 +44,8 @@ int qio_channel_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
     }
     qio_channel_trace(ioc, "%s: shutdown %u", qio_channel_name(ioc), fresh);
     if (atomic_load(&ioc->state) == QIOP_STATE_OPEN) {
-        r = ioc->ops.shutdown(ioc, (QIOChannelShutdown)fresh, &err);
+        r = qiop_ops_complete(ioc->type).shutdown(
+            ioc, (QIOChannelShutdown)fresh, &err);
     } else if (ioc->base) {
         r = qio_channel_shutdown(ioc->base, (QIOChannelShutdown)fresh, &err);
     }
@@ -66,7 +67,7 @@ int qio_channel_close(QIOChannel *ioc, QIOError **errp)
             QIOP_STATE_CLOSED) {
             continue;
         }
-        if (ioc->ops.close(ioc, &err) < 0 && !first) {
+        if (ioc->type->close(ioc, &err) < 0 && !first) {
             first = err;
         } else {
             qio_error_free(err);

@@ -105,7 +105,7 @@ void qiop_poll_wake(QIOChannel *ioc, unsigned how, QIOPollSet *set)
 static void poll_wake_unless_fd_does(QIOChannel *ioc, unsigned how,
                                      QIOPollSet *set)
 {
-    if (!(ioc->ops.flags & QIO_CHANNEL_OPS_SHUTDOWN_WAKES)) {
+    if (!(ioc->type->flags & QIO_CHANNEL_OPS_SHUTDOWN_WAKES)) {
         qiop_poll_wake(ioc, how, set);
     }
 }

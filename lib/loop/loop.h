@@ -58,7 +58,7 @@ struct qiop_interest {
     QIOWatch *watch;
     int fd;
     short poll_events;
-    unsigned events; /* what holds when one of poll_events comes */
+    unsigned short events; /* what holds when one of poll_events comes */
 };
 
 struct qiop_fd_slot {

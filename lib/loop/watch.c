@@ -19,7 +19,7 @@
 /* Beyond all QIOEvent bits: try again. */
 #define AGAIN (1u << 30)
 /* Most stacks need no more, and then nothing is allocated. */
-#define FEW 3
+#define FEW 2
 
 struct watched {
     struct qiop_observer observer;
@@ -31,8 +31,10 @@ struct QIOWatch {
     QIOChannel *ioc; /* NULL: a descriptor */
     int fd;
     atomic_uint events; /* read by other threads, too */
-    QIOWatchFunc *fn;
-    QIOFDWatchFunc *fd_fn;
+    union {
+        QIOWatchFunc *fn;
+        QIOFDWatchFunc *fd_fn;
+    };
     void *opaque;
     QIODestroyFunc *destroy;
 
@@ -51,11 +53,10 @@ struct QIOWatch {
     struct qiop_alarm alarm; /* what the channel asked for */
 
     struct qiop_interest *v;
-    size_t n, cap;
+    unsigned n, cap;
     struct qiop_interest few[FEW];
-    struct watched *levels; /* of the stack, the topmost first */
-    size_t n_levels;
-    struct watched level; /* ... if it is the only one */
+    unsigned n_levels;
+    struct watched levels[]; /* of the stack, the topmost first */
 };
 
 /* ---- descriptors ---- */
@@ -68,14 +69,14 @@ static void heat(QIOWatch *w, unsigned events)
     }
 }
 
-static void drop_interests(QIOWatch *w, size_t keep)
+static void drop_interests(QIOWatch *w, unsigned keep)
 {
     while (w->n > keep) {
         qiop_fds_remove(&w->loop->fds, &w->v[--w->n]);
     }
 }
 
-static int make_room(QIOWatch *w, size_t n, QIOError **errp)
+static int make_room(QIOWatch *w, unsigned n, QIOError **errp)
 {
     struct qiop_interest *v;
 
@@ -107,7 +108,7 @@ static int add_interest(QIOWatch *w, const struct qiop_poll_entry *e,
         .watch = w,
         .fd = e->fd,
         .poll_events = e->poll_events,
-        .events = e->events,
+        .events = (unsigned short)e->events,
     };
     r = qiop_fds_add(&w->loop->fds, i, errp);
     if (r == 0) {
@@ -122,12 +123,12 @@ static int add_interest(QIOWatch *w, const struct qiop_poll_entry *e,
 /* Wait for what is in the set, with as few changes as possible. */
 static int sync_interests(QIOWatch *w, const QIOPollSet *set, QIOError **errp)
 {
-    size_t same = 0;
+    unsigned same = 0;
 
     while (same < set->n && same < w->n && w->v[same].fd == set->v[same].fd) {
         struct qiop_interest *i = &w->v[same];
 
-        i->events = set->v[same].events;
+        i->events = (unsigned short)set->v[same].events;
         if (i->poll_events != set->v[same].poll_events) {
             i->poll_events = set->v[same].poll_events;
             qiop_fds_change(&w->loop->fds, i);
@@ -135,10 +136,10 @@ static int sync_interests(QIOWatch *w, const QIOPollSet *set, QIOError **errp)
         same++;
     }
     drop_interests(w, same);
-    if (make_room(w, set->n, errp) < 0) {
+    if (make_room(w, (unsigned)set->n, errp) < 0) {
         return -1;
     }
-    for (size_t k = w->n; k < set->n; k++) {
+    for (unsigned k = w->n; k < set->n; k++) {
         if (add_interest(w, &set->v[k], errp) < 0) {
             return -1;
         }
@@ -302,9 +303,6 @@ static void finish_removal(QIOWatch *w)
     if (w->v != w->few) {
         free(w->v);
     }
-    if (w->levels != &w->level) {
-        free(w->levels);
-    }
     free(w);
 }
 
@@ -314,7 +312,7 @@ void qio_watch_remove(QIOWatch *w)
         return;
     }
     w->removed = true;
-    for (size_t i = 0; i < w->n_levels; i++) {
+    for (unsigned i = 0; i < w->n_levels; i++) {
         qiop_unobserve(&w->levels[i].observer);
     }
     drop_interests(w, 0);
@@ -375,15 +373,22 @@ size_t qiop_watches_deliver(QIOLoop *loop)
 
 /* ---- making ---- */
 
-static QIOWatch *make(QIOLoop *loop, unsigned events, QIOError **errp)
+static QIOWatch *make(QIOLoop *loop, QIOChannel *ioc, unsigned events,
+                      QIOError **errp)
 {
-    QIOWatch *w = calloc(1, sizeof(*w));
+    size_t levels = 0;
+    QIOWatch *w;
 
+    for (QIOChannel *c = ioc; c; c = c->base) {
+        levels++;
+    }
+    w = calloc(1, sizeof(*w) + levels * sizeof(w->levels[0]));
     if (!w) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "cannot make a watch");
         return NULL;
     }
     w->loop = loop;
+    w->ioc = ioc ? qio_channel_ref(ioc) : NULL;
     atomic_init(&w->events, events);
     w->fd = -1;
     w->v = w->few;
@@ -398,18 +403,8 @@ static QIOWatch *make(QIOLoop *loop, unsigned events, QIOError **errp)
     return w;
 }
 
-static int observe(QIOWatch *w, QIOError **errp)
+static void observe(QIOWatch *w)
 {
-    size_t n = 0;
-
-    for (QIOChannel *c = w->ioc; c; c = c->base) {
-        n++;
-    }
-    w->levels = n > 1 ? calloc(n, sizeof(*w->levels)) : &w->level;
-    if (!w->levels) {
-        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "cannot make a watch");
-        return -1;
-    }
     for (QIOChannel *c = w->ioc; c; c = c->base) {
         struct watched *level = &w->levels[w->n_levels++];
 
@@ -418,26 +413,21 @@ static int observe(QIOWatch *w, QIOError **errp)
         level->observer.closing = channel_closing;
         qiop_observe(c, &level->observer);
     }
-    return 0;
 }
 
 static QIOWatch *watch_channel(QIOLoop *loop, QIOChannel *ioc, unsigned events,
                                bool eager, QIOWatchFunc *fn, void *opaque,
                                QIOError **errp)
 {
-    QIOWatch *w = make(loop, events, errp);
+    QIOWatch *w = make(loop, ioc, events, errp);
 
     if (!w) {
         return NULL;
     }
-    w->ioc = qio_channel_ref(ioc);
     w->eager = eager;
     w->fn = fn;
     w->opaque = opaque;
-    if (observe(w, errp) < 0) {
-        qio_watch_remove(w);
-        return NULL;
-    }
+    observe(w);
     ask_again(w);
     return w;
 }
@@ -480,7 +470,8 @@ QIOWatch *qio_loop_add_fd_watch(QIOLoop *loop, int fd, unsigned events,
                                 QIOFDWatchFunc *fn, void *opaque,
                                 QIODestroyFunc *destroy, QIOError **errp)
 {
-    QIOWatch *w = make(loop, events & (QIO_EVENT_IN | QIO_EVENT_OUT), errp);
+    QIOWatch *w =
+        make(loop, NULL, events & (QIO_EVENT_IN | QIO_EVENT_OUT), errp);
     QIOPollSet set;
 
     if (w) {

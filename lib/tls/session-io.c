@@ -44,6 +44,14 @@ void qiop_tls_session_input_commit(struct qiop_tls_session *s, size_t len,
     pthread_mutex_unlock(&s->lock);
 }
 
+void qiop_tls_session_rest(struct qiop_tls_session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    qiop_queue_rest(&s->in);
+    qiop_queue_rest(&s->out);
+    pthread_mutex_unlock(&s->lock);
+}
+
 void qiop_tls_session_input_end(struct qiop_tls_session *s, QIOError *cause)
 {
     pthread_mutex_lock(&s->lock);

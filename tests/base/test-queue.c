@@ -144,6 +144,30 @@ START_TEST(test_random_walk)
 }
 END_TEST
 
+START_TEST(test_rest)
+{
+    struct qiop_queue q;
+    char buf[3000] = "x";
+    size_t cap;
+
+    qiop_queue_init(&q, 10000);
+    qiop_queue_rest(&q);
+    ck_assert_int_eq(qiop_queue_append(&q, buf, sizeof(buf), NULL), 0);
+    cap = q.cap;
+    qiop_queue_rest(&q);
+    ck_assert_uint_eq(q.len, sizeof(buf));
+    qiop_queue_consume(&q, sizeof(buf));
+    qiop_queue_rest(&q);
+    ck_assert_ptr_null(q.data);
+    ck_assert_uint_eq(q.cap, 0);
+    qiop_queue_rest(&q);
+    ck_assert_int_eq(qiop_queue_append(&q, buf, 1, NULL), 0);
+    ck_assert_uint_eq(q.cap, cap);
+    ck_assert_uint_eq(q.limit, 10000);
+    qiop_queue_free(&q, true);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("queue");
@@ -153,6 +177,7 @@ int main(void)
     tcase_add_test(tc, test_order);
     tcase_add_test(tc, test_limit);
     tcase_add_test(tc, test_commit_less);
+    tcase_add_test(tc, test_rest);
     tcase_add_loop_test(tc, test_random_walk, 1, 4);
     return qiotest_main(s);
 }

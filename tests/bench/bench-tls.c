@@ -82,18 +82,33 @@ void bench_tls_setup(void)
     gnutls_x509_privkey_deinit(key);
 }
 
+const char *bench_tls_dir(void)
+{
+    return dir;
+}
+
+gnutls_certificate_credentials_t bench_gnutls_server_cred(void)
+{
+    gnutls_certificate_credentials_t cred;
+    char cert[128];
+
+    snprintf(cert, sizeof(cert), "%s", path("server-cert.pem"));
+    check(gnutls_certificate_allocate_credentials(&cred));
+    check(gnutls_certificate_set_x509_key_file(
+        cred, cert, path("server-key.pem"), GNUTLS_X509_FMT_PEM));
+    return cred;
+}
+
 gnutls_session_t bench_gnutls(int fd, int server)
 {
     gnutls_certificate_credentials_t cred;
     gnutls_session_t s;
-    char cert[128];
     int r;
 
-    snprintf(cert, sizeof(cert), "%s", path("server-cert.pem"));
-    check(gnutls_certificate_allocate_credentials(&cred));
     if (server) {
-        check(gnutls_certificate_set_x509_key_file(
-            cred, cert, path("server-key.pem"), GNUTLS_X509_FMT_PEM));
+        cred = bench_gnutls_server_cred();
+    } else {
+        check(gnutls_certificate_allocate_credentials(&cred));
     }
     check(gnutls_init(&s, server ? GNUTLS_SERVER | GNUTLS_NO_TICKETS
                                  : GNUTLS_CLIENT));

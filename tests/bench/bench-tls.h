@@ -12,6 +12,8 @@
 
 /* Makes a certificate in a temporary directory, removed at exit. */
 void bench_tls_setup(void);
+const char *bench_tls_dir(void);
+gnutls_certificate_credentials_t bench_gnutls_server_cred(void);
 
 /* After the handshake. */
 gnutls_session_t bench_gnutls(int fd, int server);

@@ -5,6 +5,16 @@ bench_programs = \
 	tests/bench/bench-tls-recv \
 	tests/bench/bench-tls-send
 
+# Built by make check, too.
+scale_programs = \
+	tests/bench/bench-idle
+
+tests_bench_bench_idle_SOURCES = tests/bench/bench-idle.c \
+	tests/bench/bench-idle.h \
+	tests/bench/idle-clients.c tests/bench/idle-servers.c \
+	tests/bench/bench-tls.c tests/bench/bench-tls.h \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_idle_LDADD = libqio.la $(GNUTLS_LIBS)
 tests_bench_bench_loop_SOURCES = tests/bench/bench-loop.c \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_loop_LDADD = libqio.la
