@@ -162,8 +162,6 @@ static void accept_sessions(int ep, int listener,
         }
         gnutls_priority_set(s->tls, priority);
         gnutls_credentials_set(s->tls, GNUTLS_CRD_CERTIFICATE, cred);
-        gnutls_certificate_server_set_request(s->tls, GNUTLS_CERT_REQUEST);
-        gnutls_certificate_send_x509_rdn_sequence(s->tls, 1);
         gnutls_transport_set_int(s->tls, fd);
         s->fd = fd;
         watch_fd(ep, fd, s);
