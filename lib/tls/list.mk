@@ -6,8 +6,12 @@ tls_sources = \
 	lib/tls/creds-x509.c \
 	lib/tls/creds.c \
 	lib/tls/creds.h \
+	lib/tls/engine-aead.c \
 	lib/tls/engine-gnutls.c \
+	lib/tls/engine-ipsecmb.c \
 	lib/tls/engine.h \
+	lib/tls/record.c \
+	lib/tls/record.h \
 	lib/tls/session-error.c \
 	lib/tls/session-io.c \
 	lib/tls/session-priv.h \

@@ -5,6 +5,7 @@ tls_tests = \
 	tests/tls/test-creds-x509 \
 	tests/tls/test-nomem \
 	tests/tls/test-nomem-verify \
+	tests/tls/test-record \
 	tests/tls/test-session \
 	tests/tls/test-verify
 
