@@ -11,6 +11,9 @@
  * else is QIO_ERROR_TLS_TRUNCATED (or what broke the transport). Shutting
  * WRITE down and closing send our close_notify.
  *
+ * Records are opened in the caller's memory: a read may use all of what it is
+ * given, also behind the bytes that it returns.
+ *
  * A reader and a writer thread may use the channel at once; a TLS 1.3 key
  * update (§4.6.3) by either side at any time is part of that.
  */

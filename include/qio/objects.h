@@ -9,9 +9,13 @@
  *
  *   tls-creds-x509  endpoint=client|server dir=PATH [verify-peer=on]
  *                   [sanity-check=on] [priority=TEXT] [passwordid=SECRET-ID]
- *   tls-creds-psk   endpoint=… dir=PATH [username=NAME] [verify-peer]
- * [priority] tls-creds-anon  endpoint=… [verify-peer] [priority] authz-simple
- * identity=TEXT authz-list      [policy=deny|allow] rules.N.match=TEXT
+ *                   [tls-engine=auto|ipsec-mb|aead|gnutls]
+ *   tls-creds-psk   endpoint=… dir=PATH [username=NAME] [verify-peer=on]
+ *                   [priority=TEXT] [tls-engine=…]
+ *   tls-creds-anon  endpoint=… [verify-peer=on] [priority=TEXT]
+ *                   [tls-engine=…]
+ *   authz-simple    identity=TEXT
+ *   authz-list      [policy=deny|allow] rules.N.match=TEXT
  *                   [rules.N.policy=allow|deny] [rules.N.format=exact|glob]
  *                   N counts from 0 without a gap
  *   secret          data=TEXT | file=PATH [format=raw|base64]

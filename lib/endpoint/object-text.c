@@ -148,6 +148,7 @@ struct tls_common {
     QIOTLSEndpoint endpoint;
     unsigned flags;
     const char *priority;
+    const char *engine;
 };
 
 static int take_tls_common(struct props *p, struct tls_common *c,
@@ -167,6 +168,21 @@ static int take_tls_common(struct props *p, struct tls_common *c,
     }
     c->endpoint = side ? QIO_TLS_ENDPOINT_SERVER : QIO_TLS_ENDPOINT_CLIENT;
     c->priority = take(p, "priority");
+    c->engine = take(p, "tls-engine");
+    return 0;
+}
+
+/* The rest, for credentials that were made (or not: NULL). */
+static int finish_tls(struct qiop_object *out, const struct tls_common *c,
+                      QIOError **errp)
+{
+    if (!out->u.creds) {
+        return -1;
+    }
+    if (qio_tls_creds_set_engine(out->u.creds, c->engine, errp) < 0) {
+        qio_tls_creds_unref(out->u.creds);
+        return -1;
+    }
     return 0;
 }
 
@@ -198,7 +214,7 @@ static int make_x509(const QIOObjects *objects, struct props *p,
     out->u.creds = qio_tls_creds_x509_new(c.endpoint, dir,
                                           secret ? secret->u.secret : NULL,
                                           c.priority, c.flags, errp);
-    return out->u.creds ? 0 : -1;
+    return finish_tls(out, &c, errp);
 }
 
 static int make_psk(const QIOObjects *objects, struct props *p,
@@ -218,7 +234,7 @@ static int make_psk(const QIOObjects *objects, struct props *p,
     }
     out->u.creds = qio_tls_creds_psk_new(c.endpoint, dir, username, c.priority,
                                          c.flags, errp);
-    return out->u.creds ? 0 : -1;
+    return finish_tls(out, &c, errp);
 }
 
 static int make_anon(const QIOObjects *objects, struct props *p,
@@ -232,7 +248,7 @@ static int make_anon(const QIOObjects *objects, struct props *p,
     }
     out->u.creds =
         qio_tls_creds_anon_new(c.endpoint, c.priority, c.flags, errp);
-    return out->u.creds ? 0 : -1;
+    return finish_tls(out, &c, errp);
 }
 
 static int make_simple(const QIOObjects *objects, struct props *p,

@@ -34,6 +34,7 @@ struct QIOTLSCreds {
     unsigned flags;
     char *dir; /* for messages; NULL for anon */
     gnutls_priority_t priority;
+    const char *engine; /* of records, static; NULL for the best */
     /* One of these, as kind and endpoint say. */
     gnutls_certificate_credentials_t x509;
     gnutls_psk_client_credentials_t psk_client;

@@ -10,16 +10,6 @@
  * we take it for an attack on our time. */
 #define IDLE_MAX 1024
 
-static int start(struct qiop_tls_session *s, QIOError **errp)
-{
-    (void)errp;
-    s->record_max = gnutls_record_get_max_size(s->tls);
-    if (!s->record_max || s->record_max > QIOP_TLS_PLAIN_MAX) {
-        s->record_max = QIOP_TLS_PLAIN_MAX;
-    }
-    return 0;
-}
-
 /* A full record in one piece: the caller's memory if it is so already. */
 static const void *next_record(struct qiop_tls_session *s,
                                struct qiop_iov_cursor *src, size_t *len,
@@ -44,15 +34,11 @@ static const void *next_record(struct qiop_tls_session *s,
     return s->staging;
 }
 
-static ssize_t seal(struct qiop_tls_session *s, struct qiop_iov_cursor *src,
-                    QIOError **errp)
+static ssize_t send_record(struct qiop_tls_session *s, const uint8_t *data,
+                           size_t len, QIOError **errp)
 {
-    size_t len, done = 0;
-    const uint8_t *data = next_record(s, src, &len, errp);
+    size_t done = 0;
 
-    if (!data) {
-        return -1;
-    }
     while (done < len) {
         ssize_t n = gnutls_record_send(s->tls, data + done, len - done);
 
@@ -66,6 +52,23 @@ static ssize_t seal(struct qiop_tls_session *s, struct qiop_iov_cursor *src,
         done += (size_t)n;
     }
     return (ssize_t)len;
+}
+
+static ssize_t seal(struct qiop_tls_session *s, struct qiop_iov_cursor *src,
+                    QIOError **errp)
+{
+    size_t len;
+    ssize_t done = -1;
+    const uint8_t *data = next_record(s, src, &len, errp);
+
+    if (!data) {
+        return -1;
+    }
+    if (qiop_tls_gnutls_enter(s, errp) == 0) {
+        done = send_record(s, data, len, errp);
+    }
+    (void)qiop_tls_gnutls_leave(s, NULL);
+    return done;
 }
 
 static void drop_packet(struct qiop_tls_session *s)
@@ -122,15 +125,23 @@ static int renegotiation_refused(struct qiop_tls_session *s, QIOError **errp)
     return ret < 0 ? qiop_tls_fail_code(s, ret, errp) : 0;
 }
 
-/* The next record is no data (or was half of a message): 0, or -1. */
-static int control(struct qiop_tls_session *s, int ret, QIOError **errp)
+int qiop_tls_count_idle(struct qiop_tls_session *s, QIOError **errp)
 {
     QIOError *err = NULL;
 
-    if (ret != 0 && ++s->idle_records > IDLE_MAX) {
-        qio_error_set(&err, QIO_ERROR_TLS, 0,
-                      "the peer floods the session with records without data");
-        return qiop_tls_fail(s, GNUTLS_A_UNEXPECTED_MESSAGE, err, errp);
+    if (++s->idle_records <= IDLE_MAX) {
+        return 0;
+    }
+    qio_error_set(&err, QIO_ERROR_TLS, 0,
+                  "the peer floods the session with records without data");
+    return qiop_tls_fail(s, GNUTLS_A_UNEXPECTED_MESSAGE, err, errp);
+}
+
+/* The next record is no data (or was half of a message): 0, or -1. */
+static int control(struct qiop_tls_session *s, int ret, QIOError **errp)
+{
+    if (ret != 0 && qiop_tls_count_idle(s, errp)) {
+        return -1;
     }
     switch (ret) {
     case 0:
@@ -147,26 +158,45 @@ static int control(struct qiop_tls_session *s, int ret, QIOError **errp)
     }
 }
 
+int qiop_tls_gnutls_receive(struct qiop_tls_session *s, gnutls_packet_t *packet,
+                            QIOError **errp)
+{
+    ssize_t ret = gnutls_record_recv_packet(s->tls, packet);
+
+    if (ret > 0) {
+        s->idle_records = 0;
+        return 1;
+    }
+    if (*packet) {
+        gnutls_packet_deinit(*packet);
+        *packet = NULL;
+    }
+    return control(s, (int)ret, errp);
+}
+
 static ssize_t open_record(struct qiop_tls_session *s,
                            struct qiop_iov_cursor *dst, QIOError **errp)
 {
-    gnutls_packet_t packet = NULL;
-    ssize_t ret;
+    int ret;
 
     if (s->packet) {
         return hand_out(s, dst);
     }
-    ret = gnutls_record_recv_packet(s->tls, &packet);
-    if (ret <= 0) {
-        if (packet) {
-            gnutls_packet_deinit(packet);
-        }
-        return control(s, (int)ret, errp);
+    ret = qiop_tls_reader_enter(s, errp);
+    if (ret == 0) {
+        s->packet_off = 0;
+        ret = qiop_tls_gnutls_receive(s, &s->packet, errp);
     }
-    s->idle_records = 0;
-    s->packet = packet;
-    s->packet_off = 0;
-    return hand_out(s, dst);
+    (void)qiop_tls_reader_leave(s, NULL);
+    return ret < 0 ? -1 : hand_out(s, dst);
+}
+
+/* GnuTLS has the keys all the time. */
+static int keep(struct qiop_tls_session *s, QIOError **errp)
+{
+    (void)s;
+    (void)errp;
+    return 0;
 }
 
 static void stop(struct qiop_tls_session *s)
@@ -180,10 +210,10 @@ static void stop(struct qiop_tls_session *s)
 }
 
 const struct qiop_tls_engine qiop_tls_engine_gnutls = {
-    .name = "gnutls",
-    .start = start,
     .seal = seal,
     .open = open_record,
     .pending = pending,
+    .lend = keep,
+    .reclaim = keep,
     .stop = stop,
 };

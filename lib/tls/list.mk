@@ -9,11 +9,14 @@ tls_sources = \
 	lib/tls/engine-aead.c \
 	lib/tls/engine-gnutls.c \
 	lib/tls/engine-ipsecmb.c \
+	lib/tls/engine-record.c \
+	lib/tls/engine.c \
 	lib/tls/engine.h \
 	lib/tls/record.c \
 	lib/tls/record.h \
 	lib/tls/session-error.c \
 	lib/tls/session-io.c \
+	lib/tls/session-lock.c \
 	lib/tls/session-priv.h \
 	lib/tls/session-verify.c \
 	lib/tls/session.c \

@@ -9,9 +9,6 @@
 
 #include "base/iov.h"
 
-/* Records handled before the other direction gets a chance at the lock. */
-#define BATCH 16
-
 /* ---- encrypted side ---- */
 
 uint8_t *qiop_tls_session_input_reserve(struct qiop_tls_session *s,
@@ -20,7 +17,7 @@ uint8_t *qiop_tls_session_input_reserve(struct qiop_tls_session *s,
     uint8_t *p;
     size_t want;
 
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->open_lock);
     want = qiop_queue_room(&s->in);
     if (want > s->in_size) {
         want = s->in_size;
@@ -29,19 +26,19 @@ uint8_t *qiop_tls_session_input_reserve(struct qiop_tls_session *s,
     if (p && *avail > s->in_size) {
         *avail = s->in_size;
     }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->open_lock);
     return p;
 }
 
 void qiop_tls_session_input_commit(struct qiop_tls_session *s, size_t len,
                                    size_t avail)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->open_lock);
     qiop_queue_commit(&s->in, len);
     if (len == avail && s->in_size < s->in_max) {
         s->in_size = 2 * s->in_size < s->in_max ? 2 * s->in_size : s->in_max;
     }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->open_lock);
 }
 
 void qiop_tls_session_rest(struct qiop_tls_session *s)
@@ -54,7 +51,7 @@ void qiop_tls_session_rest(struct qiop_tls_session *s)
 
 void qiop_tls_session_input_end(struct qiop_tls_session *s, QIOError *cause)
 {
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->open_lock);
     if (s->in_eof || s->in_err) {
         qio_error_free(cause);
     } else if (cause) {
@@ -62,39 +59,39 @@ void qiop_tls_session_input_end(struct qiop_tls_session *s, QIOError *cause)
     } else {
         s->in_eof = true;
     }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->open_lock);
 }
 
 bool qiop_tls_session_input_ended(struct qiop_tls_session *s)
 {
     bool ret;
 
-    pthread_mutex_lock(&s->lock);
-    ret = s->in_eof || s->in_err || s->bye_received || s->failed;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&s->open_lock);
+    ret = s->in_eof || s->in_err || s->bye_received || atomic_load(&s->dead);
+    pthread_mutex_unlock(&s->open_lock);
     return ret;
 }
 
 bool qiop_tls_session_output_take(struct qiop_tls_session *s,
                                   struct qiop_queue *flight)
 {
-    pthread_mutex_lock(&s->lock);
+    qiop_tls_seal_enter(s);
     if (!flight->len && s->out.len) {
         struct qiop_queue tmp = *flight;
 
         tmp.limit = s->out.limit;
         *flight = s->out;
         s->out = tmp;
-        s->out_urgent = false;
+        atomic_store(&s->out_urgent, false);
     }
-    pthread_mutex_unlock(&s->lock);
+    qiop_tls_seal_leave(s);
     return flight->len > 0;
 }
 
 void qiop_tls_session_output_give(struct qiop_tls_session *s,
                                   struct qiop_queue *flight)
 {
-    pthread_mutex_lock(&s->lock);
+    qiop_tls_seal_enter(s);
     if (!flight->len && !s->out.len && flight->cap >= s->out.cap) {
         struct qiop_queue tmp = s->out;
 
@@ -102,27 +99,17 @@ void qiop_tls_session_output_give(struct qiop_tls_session *s,
         s->out = *flight;
         *flight = tmp;
     }
-    pthread_mutex_unlock(&s->lock);
+    qiop_tls_seal_leave(s);
 }
 
 bool qiop_tls_session_output_urgent(struct qiop_tls_session *s)
 {
-    bool ret;
-
-    pthread_mutex_lock(&s->lock);
-    ret = s->out_urgent;
-    pthread_mutex_unlock(&s->lock);
-    return ret;
+    return atomic_load(&s->out_urgent);
 }
 
 size_t qiop_tls_session_output_len(struct qiop_tls_session *s)
 {
-    size_t ret;
-
-    pthread_mutex_lock(&s->lock);
-    ret = s->out.len;
-    pthread_mutex_unlock(&s->lock);
-    return ret;
+    return atomic_load(&s->out_len);
 }
 
 /* ---- reading ---- */
@@ -130,7 +117,7 @@ size_t qiop_tls_session_output_len(struct qiop_tls_session *s)
 /* Answers of ours that nobody takes: wait before reading more questions. */
 static bool output_stuck(const struct qiop_tls_session *s)
 {
-    return s->out.len > 2 * s->out_max + 8 * QIOP_TLS_RECORD_MAX;
+    return atomic_load(&s->out_len) > 2 * s->out_max + 8 * QIOP_TLS_RECORD_MAX;
 }
 
 static bool can_open(struct qiop_tls_session *s)
@@ -138,18 +125,26 @@ static bool can_open(struct qiop_tls_session *s)
     if (s->engine->pending(s)) {
         return true;
     }
-    return !s->failed && !s->bye_received && !output_stuck(s) &&
+    return !atomic_load(&s->dead) && !s->bye_received && !output_stuck(s) &&
            qiop_tls_input_whole(s);
+}
+
+static int refuse_garbage(struct qiop_tls_session *s, QIOError **errp)
+{
+    (void)qiop_tls_reader_enter(s, NULL);
+    (void)qiop_tls_fail_garbage(s, errp);
+    (void)qiop_tls_reader_leave(s, NULL);
+    return -1;
 }
 
 /* What to say when no plaintext is left. */
 static ssize_t read_end(struct qiop_tls_session *s, bool relaxed,
                         QIOError **errp)
 {
-    if (!s->failed && !s->bye_received && s->in_bad) {
-        return qiop_tls_fail_garbage(s, errp);
+    if (!atomic_load(&s->dead) && !s->bye_received && s->in_bad) {
+        return refuse_garbage(s, errp);
     }
-    if (s->failed) {
+    if (atomic_load(&s->dead)) {
         qio_error_propagate(errp, qio_error_copy(s->failed));
         return -1;
     }
@@ -179,29 +174,21 @@ ssize_t qiop_tls_session_read(struct qiop_tls_session *s,
 {
     struct qiop_iov_cursor c;
     ssize_t total = 0, n;
-    unsigned batch = 0;
 
     qiop_iov_cursor_init(&c, iov, niov);
-    pthread_mutex_lock(&s->lock);
-    while (qiop_iov_cursor_left(&c) && can_open(s)) {
-        size_t before = s->out.len;
-
+    pthread_mutex_lock(&s->open_lock);
+    while (c.niov && can_open(s)) {
         /* A failure is kept in the session: data first, then that. */
         n = s->engine->open(s, &c, NULL);
-        s->out_urgent |= s->out.len > before;
         if (n < 0) {
             break;
         }
         total += n;
-        if (++batch % BATCH == 0) {
-            pthread_mutex_unlock(&s->lock);
-            pthread_mutex_lock(&s->lock);
-        }
     }
     if (!total) {
         total = read_end(s, relaxed, errp);
     }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->open_lock);
     return total;
 }
 
@@ -209,10 +196,10 @@ bool qiop_tls_session_readable(struct qiop_tls_session *s)
 {
     bool ret;
 
-    pthread_mutex_lock(&s->lock);
-    ret = can_open(s) || s->failed || s->bye_received || s->in_bad ||
-          s->in_eof || s->in_err;
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&s->open_lock);
+    ret = can_open(s) || atomic_load(&s->dead) || s->bye_received ||
+          s->in_bad || s->in_eof || s->in_err;
+    pthread_mutex_unlock(&s->open_lock);
     return ret;
 }
 
@@ -220,9 +207,9 @@ bool qiop_tls_session_wants_input(struct qiop_tls_session *s)
 {
     bool ret;
 
-    pthread_mutex_lock(&s->lock);
+    pthread_mutex_lock(&s->open_lock);
     ret = !qiop_tls_input_whole(s);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->open_lock);
     return ret;
 }
 
@@ -230,16 +217,16 @@ bool qiop_tls_session_probe(struct qiop_tls_session *s, QIOError **errp)
 {
     bool ret;
 
-    pthread_mutex_lock(&s->lock);
-    while (s->done && !s->engine->pending(s) && can_open(s) &&
+    pthread_mutex_lock(&s->open_lock);
+    while (atomic_load(&s->done) && !s->engine->pending(s) && can_open(s) &&
            s->engine->open(s, NULL, NULL) == 0) {
         continue;
     }
-    ret = s->failed != NULL;
+    ret = atomic_load(&s->dead);
     if (ret) {
         qio_error_propagate(errp, qio_error_copy(s->failed));
     }
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_unlock(&s->open_lock);
     return ret;
 }
 
@@ -247,11 +234,11 @@ bool qiop_tls_session_probe(struct qiop_tls_session *s, QIOError **errp)
 
 static int check_writable(struct qiop_tls_session *s, QIOError **errp)
 {
-    if (s->failed) {
+    if (atomic_load(&s->dead)) {
         qio_error_propagate(errp, qio_error_copy(s->failed));
         return -1;
     }
-    if (!s->done) {
+    if (!atomic_load(&s->done)) {
         qio_error_set(errp, QIO_ERROR_STATE, 0,
                       "the TLS handshake is not complete");
         return -1;
@@ -264,22 +251,26 @@ static int check_writable(struct qiop_tls_session *s, QIOError **errp)
     return 0;
 }
 
-static int send_key_update(struct qiop_tls_session *s, unsigned flags,
-                           QIOError **errp)
+int qiop_tls_send_key_update(struct qiop_tls_session *s, unsigned flags,
+                             QIOError **errp)
 {
     int ret;
 
     if (qiop_tls_output_room(s, errp)) {
         return -1;
     }
-    do {
-        ret = gnutls_session_key_update(s->tls, flags);
-    } while (ret == GNUTLS_E_AGAIN || ret == GNUTLS_E_INTERRUPTED);
-    if (ret < 0) {
-        return qiop_tls_fail_code(s, ret, errp);
+    ret = qiop_tls_gnutls_enter(s, errp);
+    if (ret == 0) {
+        do {
+            ret = gnutls_session_key_update(s->tls, flags);
+        } while (ret == GNUTLS_E_AGAIN || ret == GNUTLS_E_INTERRUPTED);
+        ret = ret < 0 ? qiop_tls_fail_code(s, ret, errp) : 0;
     }
-    s->asked |= flags == GNUTLS_KU_PEER;
-    return 0;
+    if (qiop_tls_gnutls_leave(s, ret ? NULL : errp)) {
+        ret = -1;
+    }
+    s->asked |= ret == 0 && flags == GNUTLS_KU_PEER;
+    return ret;
 }
 
 /* The update that the peer asked for, due before our next data. */
@@ -289,7 +280,7 @@ static int answer(struct qiop_tls_session *s, QIOError **errp)
         return 0;
     }
     s->answer_due = false;
-    return send_key_update(s, 0, errp);
+    return qiop_tls_send_key_update(s, 0, errp);
 }
 
 static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
@@ -297,7 +288,7 @@ static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
 {
     ssize_t total = 0, n;
 
-    while (qiop_iov_cursor_left(c) && s->out.len + held < s->out_max) {
+    while (c->niov && s->out.len + held < s->out_max) {
         QIOError *err = NULL;
 
         n = -1;
@@ -322,40 +313,52 @@ ssize_t qiop_tls_session_write(struct qiop_tls_session *s,
     ssize_t ret = -1;
 
     qiop_iov_cursor_init(&c, iov, niov);
-    pthread_mutex_lock(&s->lock);
+    qiop_tls_seal_enter(s);
     if (check_writable(s, errp) == 0) {
         ret = seal_all(s, &c, held, errp);
     }
-    pthread_mutex_unlock(&s->lock);
+    qiop_tls_seal_leave(s);
     return ret;
 }
 
 /* ---- ending ---- */
 
+static bool may_end(const struct qiop_tls_session *s)
+{
+    return atomic_load(&s->done) && !atomic_load(&s->dead) && !s->bye_sent;
+}
+
 int qiop_tls_session_bye(struct qiop_tls_session *s, QIOError **errp)
 {
     int ret = 0;
 
-    pthread_mutex_lock(&s->lock);
-    if (s->done && !s->failed && !s->bye_sent) {
-        ret = gnutls_bye(s->tls, GNUTLS_SHUT_WR);
-        s->bye_sent = true;
-        if (ret < 0) {
-            ret = qiop_tls_fail_code(s, ret, errp);
+    qiop_tls_seal_enter(s);
+    if (may_end(s)) {
+        ret = qiop_tls_gnutls_enter(s, errp);
+        if (ret == 0) {
+            ret = gnutls_bye(s->tls, GNUTLS_SHUT_WR);
+            s->bye_sent = true;
+            ret = ret < 0 ? qiop_tls_fail_code(s, ret, errp) : 0;
+        }
+        if (qiop_tls_gnutls_leave(s, ret ? NULL : errp)) {
+            ret = -1;
         }
     }
-    pthread_mutex_unlock(&s->lock);
+    qiop_tls_seal_leave(s);
     return ret;
 }
 
 void qiop_tls_session_abort(struct qiop_tls_session *s)
 {
-    pthread_mutex_lock(&s->lock);
-    if (s->done && !s->failed && !s->bye_sent) {
-        gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
-        s->bye_sent = true;
+    qiop_tls_seal_enter(s);
+    if (may_end(s)) {
+        if (qiop_tls_gnutls_enter(s, NULL) == 0) {
+            gnutls_alert_send(s->tls, GNUTLS_AL_FATAL, GNUTLS_A_INTERNAL_ERROR);
+            s->bye_sent = true;
+        }
+        (void)qiop_tls_gnutls_leave(s, NULL);
     }
-    pthread_mutex_unlock(&s->lock);
+    qiop_tls_seal_leave(s);
 }
 
 /* ---- keys and facts ---- */
@@ -363,12 +366,15 @@ void qiop_tls_session_abort(struct qiop_tls_session *s)
 static int update_keys(struct qiop_tls_session *s, bool ask_peer,
                        QIOError **errp)
 {
-    bool answered;
+    bool answered, tls13;
 
     if (check_writable(s, errp)) {
         return -1;
     }
-    if (gnutls_protocol_get_version(s->tls) != GNUTLS_TLS1_3) {
+    pthread_mutex_lock(&s->lock);
+    tls13 = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
+    pthread_mutex_unlock(&s->lock);
+    if (!tls13) {
         qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
                       "keys cannot be updated before TLS 1.3");
         return -1;
@@ -382,7 +388,7 @@ static int update_keys(struct qiop_tls_session *s, bool ask_peer,
     if (answered && !ask_peer) {
         return 0;
     }
-    return send_key_update(s, ask_peer ? GNUTLS_KU_PEER : 0, errp);
+    return qiop_tls_send_key_update(s, ask_peer ? GNUTLS_KU_PEER : 0, errp);
 }
 
 int qiop_tls_session_update_keys(struct qiop_tls_session *s, bool ask_peer,
@@ -390,9 +396,9 @@ int qiop_tls_session_update_keys(struct qiop_tls_session *s, bool ask_peer,
 {
     int ret;
 
-    pthread_mutex_lock(&s->lock);
+    qiop_tls_seal_enter(s);
     ret = update_keys(s, ask_peer, errp);
-    pthread_mutex_unlock(&s->lock);
+    qiop_tls_seal_leave(s);
     return ret;
 }
 
@@ -403,11 +409,11 @@ static char *describe(struct qiop_tls_session *s)
     gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(tls);
     char *text;
 
-    if (asprintf(&text, "%s %s %s%s%s",
+    if (asprintf(&text, "%s %s %s%s%s, %s records",
                  gnutls_protocol_get_name(gnutls_protocol_get_version(tls)),
                  gnutls_cipher_get_name(cipher),
                  gnutls_kx_get_name(gnutls_kx_get(tls)), group ? " " : "",
-                 group ? group : "") < 0) {
+                 group ? group : "", qiop_tls_engine_name(s)) < 0) {
         return NULL;
     }
     return text;
@@ -418,7 +424,7 @@ char *qiop_tls_session_describe(struct qiop_tls_session *s, QIOError **errp)
     char *text = NULL;
 
     pthread_mutex_lock(&s->lock);
-    if (!s->done) {
+    if (!atomic_load(&s->done)) {
         qio_error_set(errp, QIO_ERROR_STATE, 0,
                       "the TLS handshake is not complete");
     } else {
@@ -436,7 +442,7 @@ char *qiop_tls_session_identity(struct qiop_tls_session *s, QIOError **errp)
     char *text = NULL;
 
     pthread_mutex_lock(&s->lock);
-    if (!s->done) {
+    if (!atomic_load(&s->done)) {
         qio_error_set(errp, QIO_ERROR_STATE, 0,
                       "the TLS handshake is not complete");
     } else {

@@ -1,10 +1,17 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The inside of a TLS session, for the files of this room. Every function here
- * is called with the session's lock held. */
+/*
+ * The inside of a TLS session, for the files of this room.
+ *
+ * Locks, in this order. open_lock: the input and what opens it. seal_lock: the
+ * output and what seals it. lock: GnuTLS's session, which is called with
+ * seal_lock held too wherever it may send. Data takes one of the first two,
+ * control messages and the handshake take what they need of all.
+ */
 #ifndef QIOP_TLS_SESSION_PRIV_H
 #define QIOP_TLS_SESSION_PRIV_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <gnutls/gnutls.h>
 #include "base/queue.h"
 #include "tls/creds.h"
@@ -21,7 +28,19 @@
 
 #define QIOP_TLS_NO_ALERT (-1)
 
+/* engine-record.c */
+struct qiop_tls_records {
+    struct qiop_record seal; /* seal_lock */
+    struct qiop_record open; /* open_lock */
+    bool lent;               /* GnuTLS may send; seal_lock */
+    /* Plaintext that the reader has no room for yet; open_lock. */
+    size_t held_off, held_len;
+    uint8_t held[QIOP_RECORD_INNER_MAX];
+};
+
 struct qiop_tls_session {
+    pthread_mutex_t open_lock;
+    pthread_mutex_t seal_lock;
     pthread_mutex_t lock;
     QIOTLSCreds *creds;
     QIOAuthz *authz;
@@ -29,25 +48,34 @@ struct qiop_tls_session {
     gnutls_session_t tls;
     const struct qiop_tls_engine *engine;
     bool server;
-    bool done; /* the handshake is complete */
-    bool bye_sent;
-    bool bye_received;
-    bool asked;       /* we asked for a key update that has not come */
-    bool answer_due;  /* the peer asked for one of ours */
-    QIOError *failed; /* the session is dead, and why */
+    atomic_bool done;  /* the handshake is complete */
+    bool bye_sent;     /* seal_lock */
+    bool bye_received; /* open_lock */
+    /* seal_lock: we asked for a key update that has not come; the peer asked
+     * for one of ours. */
+    bool asked;
+    bool answer_due;
+    /* The session is dead, and why: set once, with seal_lock and lock, before
+     * `dead`, whose reader needs no lock for it. */
+    QIOError *failed;
+    atomic_bool dead;
 
+    /* open_lock */
     struct qiop_queue in;
     size_t in_record; /* of the record at the head, bytes not yet pulled */
     size_t in_size;   /* how far to read ahead */
     size_t in_max;
-    bool in_bad; /* what is at the head is no TLS record */
+    bool in_bad;    /* what is at the head is no TLS record */
+    bool only_data; /* the handshake of TLS 1.3 is over: one type remains */
     bool in_eof;
     QIOError *in_err;
 
-    struct qiop_queue out;
+    struct qiop_queue out; /* seal_lock */
     size_t out_max;
-    bool out_urgent; /* reading has put something there */
-    bool no_memory;  /* a callback of ours failed for lack of it */
+    atomic_size_t out_len;  /* of out, for those without the lock */
+    atomic_bool out_urgent; /* reading has put something there */
+    bool reading;           /* what is pushed is an answer; seal_lock */
+    bool no_memory;         /* a callback of ours failed for lack of it */
 
     /* Set by the verify callback, reported after it. */
     QIOError *verify_err;
@@ -55,13 +83,38 @@ struct qiop_tls_session {
     char *psk_user;   /* whom a client says it is, for messages */
     bool psk_unknown; /* ... and we do not know him */
 
+    struct qiop_tls_records *records; /* NULL: GnuTLS has them */
+    size_t record_max;                /* plaintext that the peer takes in one */
+    unsigned idle_records;            /* without data in a row; open_lock */
     /* engine-gnutls.c */
     gnutls_packet_t packet;
     size_t packet_off;
     uint8_t *staging;
-    size_t record_max;
-    unsigned idle_records; /* without data in a row */
 };
+
+/* ---- session-lock.c ---- */
+
+/* What is sealed or pushed goes to the output, which is locked. */
+void qiop_tls_seal_enter(struct qiop_tls_session *s);
+void qiop_tls_seal_leave(struct qiop_tls_session *s);
+/* With seal_lock: GnuTLS may be called and may send. 0, or -1 with the session
+ * failed; to be left in either case. */
+int qiop_tls_gnutls_enter(struct qiop_tls_session *s, QIOError **errp);
+int qiop_tls_gnutls_leave(struct qiop_tls_session *s, QIOError **errp);
+/* The same for a reader, who has open_lock only. */
+int qiop_tls_reader_enter(struct qiop_tls_session *s, QIOError **errp);
+int qiop_tls_reader_leave(struct qiop_tls_session *s, QIOError **errp);
+
+/* ---- engine-record.c ---- */
+
+/* Whether GnuTLS may send: not while an engine has the keys. */
+bool qiop_tls_may_push(const struct qiop_tls_session *s);
+
+/* ---- session-io.c ---- */
+
+/* With seal_lock. flags as those of gnutls_session_key_update(). */
+int qiop_tls_send_key_update(struct qiop_tls_session *s, unsigned flags,
+                             QIOError **errp);
 
 /* ---- session.c ---- */
 
@@ -70,7 +123,8 @@ bool qiop_tls_input_whole(struct qiop_tls_session *s);
 /* Room for a record's worth of output, so that pushing cannot fail. */
 int qiop_tls_output_room(struct qiop_tls_session *s, QIOError **errp);
 /* End the session: keep err (taken), tell the peer by an alert unless it is
- * QIOP_TLS_NO_ALERT. Copies to errp and returns -1. */
+ * QIOP_TLS_NO_ALERT. Copies to errp and returns -1. Between entering and
+ * leaving GnuTLS. */
 int qiop_tls_fail(struct qiop_tls_session *s, int alert, QIOError *err,
                   QIOError **errp);
 /* The same for a code of GnuTLS. */

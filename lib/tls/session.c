@@ -32,6 +32,8 @@ bool qiop_tls_input_whole(struct qiop_tls_session *s)
     }
     /* Content types 20 to 24, version 3.x (RFC 8446 §5.1). */
     s->in_bad = p[0] < 20 || p[0] > 24 || (len > 1 && p[1] != 3);
+    /* From then on all else is in the open: §5.1, appendix D.4. */
+    s->in_bad |= s->only_data && p[0] != QIOP_RECORD_DATA;
     if (s->in_bad || len < QIOP_TLS_HEADER) {
         return false;
     }
@@ -76,6 +78,13 @@ static ssize_t push(gnutls_transport_ptr_t ptr, const giovec_t *iov, int niov)
     size_t total = 0;
     int i;
 
+    if (!qiop_tls_may_push(s)) {
+        gnutls_transport_set_errno(s->tls, EIO);
+        return -1;
+    }
+    if (s->reading) {
+        atomic_store(&s->out_urgent, true);
+    }
     for (i = 0; i < niov; i++) {
         if (qiop_queue_append(&s->out, iov[i].iov_base, iov[i].iov_len, NULL)) {
             s->no_memory = true;
@@ -236,6 +245,8 @@ struct qiop_tls_session *qiop_tls_session_new(QIOTLSCreds *creds,
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return NULL;
     }
+    pthread_mutex_init(&s->open_lock, NULL);
+    pthread_mutex_init(&s->seal_lock, NULL);
     pthread_mutex_init(&s->lock, NULL);
     s->creds = qio_tls_creds_ref(creds);
     s->authz = authz ? qio_authz_ref(authz) : NULL;
@@ -273,6 +284,8 @@ void qiop_tls_session_free(struct qiop_tls_session *s)
     qio_authz_unref(s->authz);
     free(s->psk_user);
     free(s->hostname);
+    pthread_mutex_destroy(&s->open_lock);
+    pthread_mutex_destroy(&s->seal_lock);
     pthread_mutex_destroy(&s->lock);
     free(s);
 }
@@ -331,6 +344,7 @@ int qiop_tls_fail(struct qiop_tls_session *s, int alert, QIOError *err,
                               (gnutls_alert_description_t)alert);
         }
         s->failed = err;
+        atomic_store(&s->dead, true);
     } else {
         qio_error_free(err);
     }
@@ -357,7 +371,8 @@ int qiop_tls_fail_garbage(struct qiop_tls_session *s, QIOError **errp)
         snprintf(text + 3 * i, sizeof(text) - 3 * i, " %02x", p[i]);
     }
     qio_error_set(&err, QIO_ERROR_TLS, 0,
-                  s->done ? "the peer sent what is no TLS record (%s ...)"
+                  s->done ? "the peer sent what is no TLS record of this "
+                            "session (%s ...)"
                           : "the peer does not speak TLS (it sent%s ...)",
                   text);
     return qiop_tls_fail(s, GNUTLS_A_UNEXPECTED_MESSAGE, err, errp);
@@ -391,10 +406,11 @@ static int complete(struct qiop_tls_session *s, QIOError **errp)
         qiop_tls_authorize_psk(s, errp)) {
         return -1;
     }
-    if (s->engine->start(s, errp)) {
+    if (qiop_tls_engine_start(s, errp)) {
         return -1;
     }
-    s->done = true;
+    s->only_data = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
+    atomic_store(&s->done, true);
     return 0;
 }
 
@@ -436,18 +452,21 @@ int qiop_tls_session_handshake(struct qiop_tls_session *s, QIOError **errp)
 {
     int ret;
 
-    pthread_mutex_lock(&s->lock);
-    ret = step(s, errp);
-    pthread_mutex_unlock(&s->lock);
+    pthread_mutex_lock(&s->open_lock);
+    qiop_tls_seal_enter(s);
+    ret = qiop_tls_gnutls_enter(s, errp);
+    if (ret == 0) {
+        ret = step(s, errp);
+    }
+    if (qiop_tls_gnutls_leave(s, ret == 0 ? errp : NULL)) {
+        ret = -1;
+    }
+    qiop_tls_seal_leave(s);
+    pthread_mutex_unlock(&s->open_lock);
     return ret;
 }
 
 bool qiop_tls_session_established(struct qiop_tls_session *s)
 {
-    bool ret;
-
-    pthread_mutex_lock(&s->lock);
-    ret = s->done && !s->failed;
-    pthread_mutex_unlock(&s->lock);
-    return ret;
+    return atomic_load(&s->done) && !atomic_load(&s->dead);
 }

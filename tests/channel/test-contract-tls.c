@@ -12,6 +12,7 @@ struct tls_over {
     void *opaque;
     const char *priority; /* NULL: the default */
     bool psk;
+    const char *engine; /* of records; NULL: the default */
 };
 
 /* A TLS client at pair[0] and a server at pair[1]; the creds live on in the
@@ -29,6 +30,10 @@ static int pair_tls(void *opaque, QIOChannel *pair[2], QIOError **errp)
         tlspair_creds_make_psk(&creds, t->priority);
     } else {
         tlspair_creds_make(&creds, t->priority);
+    }
+    if (qio_tls_creds_set_engine(creds.client, t->engine, errp) < 0 ||
+        qio_tls_creds_set_engine(creds.server, t->engine, errp) < 0) {
+        return -1;
     }
     tlspair_open(&creds, base[0], base[1], &pair[0], &pair[1]);
     tlspair_creds_free(&creds);
@@ -58,12 +63,19 @@ static struct tls_over over_pauses = {
 static struct tls_over over_tls = {
     .base = pair_tls, .opaque = &over_unix, .psk = true};
 
+static struct tls_over aead_over_unix = {
+    .base = pair_unix, .psk = true, .engine = "aead"};
+static struct tls_over gnutls_over_unix = {
+    .base = pair_unix, .psk = true, .engine = "gnutls"};
+
 #define TRAITS (CONTRACT_HALF_CLOSE | CONTRACT_ABRUPT_IS_TRUNCATION)
 
 static const struct qio_contract contracts[] = {
     {"tls over unix", pair_tls, &over_unix, TRAITS, 0},
     {"tls over tcp", pair_tls, &over_tcp, TRAITS, 0},
     {"tls 1.2 over unix", pair_tls, &tls12_over_unix, TRAITS, 1u << 20},
+    {"tls, aead records", pair_tls, &aead_over_unix, TRAITS, 1u << 20},
+    {"tls, gnutls records", pair_tls, &gnutls_over_unix, TRAITS, 1u << 20},
     {"tls over pipes", pair_tls, &over_pipes, TRAITS, 0},
     {"tls over split", pair_tls, &over_splits,
      TRAITS | CONTRACT_CLOSE_IS_ABRUPT, 100000},

@@ -120,7 +120,7 @@ static uint64_t mib(void)
     return text && *text ? strtoull(text, NULL, 10) : MIB_DEFAULT;
 }
 
-static void duplex(QIOChannel *base[2], uint64_t bytes)
+static void duplex(QIOChannel *base[2], uint64_t bytes, const char *engine)
 {
     struct tlspair_creds creds;
     QIOChannel *client, *server;
@@ -130,6 +130,8 @@ static void duplex(QIOChannel *base[2], uint64_t bytes)
 
     make_pattern();
     tlspair_creds_make(&creds, TLS13);
+    ck_assert_int_eq(qio_tls_creds_set_engine(creds.client, engine, NULL), 0);
+    ck_assert_int_eq(qio_tls_creds_set_engine(creds.server, engine, NULL), 0);
     tlspair_open(&creds, base[0], base[1], &client, &server);
     tlspair_creds_free(&creds);
     side[0] = (struct side){client, bytes, 1, 0};
@@ -158,7 +160,7 @@ START_TEST(over_unix)
     QIOError *err = NULL;
 
     ck_assert_int_eq(pair_unix(NULL, base, &err), 0);
-    duplex(base, mib() << 19);
+    duplex(base, mib() << 19, "auto");
 }
 END_TEST
 
@@ -168,7 +170,19 @@ START_TEST(over_tcp)
     QIOError *err = NULL;
 
     ck_assert_int_eq(pair_tcp(NULL, base, &err), 0);
-    duplex(base, mib() << 19);
+    duplex(base, mib() << 19, "auto");
+}
+END_TEST
+
+static const char *const engines[] = {"ipsec-mb", "aead", "gnutls"};
+
+START_TEST(engine)
+{
+    QIOChannel *base[2];
+    QIOError *err = NULL;
+
+    ck_assert_int_eq(pair_unix(NULL, base, &err), 0);
+    duplex(base, mib() << 16, engines[_i]);
 }
 END_TEST
 
@@ -184,7 +198,7 @@ START_TEST(over_trickle)
     QIOError *err = NULL;
 
     ck_assert_int_eq(pair_trickle(&script, base, &err), 0);
-    duplex(base, 2 << 20);
+    duplex(base, 1 << 20, engines[_i]);
 }
 END_TEST
 
@@ -196,6 +210,7 @@ int main(void)
     tcase_set_timeout(tc, 60 + SECONDS_PER_MIB * (double)mib());
     tcase_add_test(tc, over_unix);
     tcase_add_test(tc, over_tcp);
-    tcase_add_test(tc, over_trickle);
+    tcase_add_loop_test(tc, engine, 0, 3);
+    tcase_add_loop_test(tc, over_trickle, 0, 3);
     return qiotest_main(s);
 }

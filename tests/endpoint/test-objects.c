@@ -190,6 +190,8 @@ START_TEST(tls_creds)
     refused("tls-creds-anon,id=t,endpoint=client,sanity-check=on", "not known");
     refused("tls-creds-anon,id=t,endpoint=client,verify-peer=2", "on or off");
     refused("tls-creds-anon,id=t,endpoint=client,priority", "needs a value");
+    refused("tls-creds-anon,id=t,endpoint=client,tls-engine=fast",
+            "unknown TLS record engine 'fast'");
     refused("tls-creds-psk,id=t,endpoint=client", "'dir' is missing");
     refused("tls-creds-psk,id=t,endpoint=client,dir=", "'dir' is empty");
     refused("tls-creds-psk,id=t,endpoint=client,dir=/,passwordid=x",
@@ -210,6 +212,7 @@ START_TEST(tls_creds)
 
     add("tls-creds-anon,id=c,endpoint=client");
     add("tls-creds-anon,id=s,endpoint=server,verify-peer=off");
+    add("tls-creds-anon,id=e,endpoint=server,tls-engine=aead");
     creds = qio_objects_get_tls_creds(set, "c", NULL);
     ck_assert_int_eq(qio_tls_creds_endpoint(creds), QIO_TLS_ENDPOINT_CLIENT);
     creds = qio_objects_get_tls_creds(set, "s", NULL);
