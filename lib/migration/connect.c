@@ -5,6 +5,9 @@
 
 #include <time.h>
 
+/* Migrations that may wait to be accepted, where several are. */
+#define MANY 64
+
 static bool is_given(const char *text)
 {
     return text && text[0];
@@ -35,23 +38,26 @@ static QIOEndpoint *parse(const char *uri, const char *tls_creds,
     return ep;
 }
 
+/* Nobody answers from a file, and the old contents must go. */
+static QIOEndpointMode outgoing_mode(const QIOEndpoint *ep)
+{
+    return qio_endpoint_type(ep) == QIO_ENDPOINT_FILE ? QIO_ENDPOINT_WRITE
+                                                      : QIO_ENDPOINT_READWRITE;
+}
+
 QIOChannel *qio_migration_connect_sync(const char *uri, const char *tls_creds,
                                        const char *tls_hostname,
                                        QIOObjects *objects, int timeout_ms,
                                        QIOError **errp)
 {
     QIOEndpoint *ep = parse(uri, tls_creds, tls_hostname, NULL, errp);
-    QIOEndpointMode mode = QIO_ENDPOINT_READWRITE;
     QIOChannel *ioc;
 
     if (!ep) {
         return NULL;
     }
-    /* Nobody answers from a file, and the old contents must go. */
-    if (qio_endpoint_type(ep) == QIO_ENDPOINT_FILE) {
-        mode = QIO_ENDPOINT_WRITE;
-    }
-    ioc = qio_endpoint_connect_sync(ep, objects, mode, timeout_ms, errp);
+    ioc = qio_endpoint_connect_sync(ep, objects, outgoing_mode(ep), timeout_ms,
+                                    errp);
     qio_endpoint_free(ep);
     return ioc;
 }
@@ -102,4 +108,78 @@ QIOChannel *qio_migration_accept_sync(const char *uri, const char *tls_creds,
                                         errp);
     qio_listener_free(l);
     return ioc;
+}
+
+/* ---- as tasks ---- */
+
+/* A call that fails before there is a task owes the caller this. */
+static QIOEndpoint *parse_or_destroy(const char *uri, const char *tls_creds,
+                                     const char *tls_hostname,
+                                     const char *tls_authz, void *opaque,
+                                     QIODestroyFunc *destroy, QIOError **errp)
+{
+    QIOEndpoint *ep = parse(uri, tls_creds, tls_hostname, tls_authz, errp);
+
+    if (!ep && destroy) {
+        destroy(opaque);
+    }
+    return ep;
+}
+
+QIOTask *qio_migration_connect_async(const char *uri, const char *tls_creds,
+                                     const char *tls_hostname,
+                                     QIOObjects *objects, QIOLoop *loop,
+                                     int timeout_ms, QIOTaskFunc *fn,
+                                     void *opaque, QIODestroyFunc *destroy,
+                                     QIOError **errp)
+{
+    QIOEndpoint *ep = parse_or_destroy(uri, tls_creds, tls_hostname, NULL,
+                                       opaque, destroy, errp);
+    QIOTask *task;
+
+    if (!ep) {
+        return NULL;
+    }
+    task = qio_endpoint_connect_async(ep, objects, outgoing_mode(ep), loop,
+                                      timeout_ms, fn, opaque, destroy, errp);
+    qio_endpoint_free(ep);
+    return task;
+}
+
+QIOTask *qio_migration_listen_async(const char *uri, const char *tls_creds,
+                                    const char *tls_authz, QIOObjects *objects,
+                                    QIOLoop *loop, int timeout_ms,
+                                    QIOTaskFunc *fn, void *opaque,
+                                    QIODestroyFunc *destroy, QIOError **errp)
+{
+    QIOEndpoint *ep = parse_or_destroy(uri, tls_creds, NULL, tls_authz, opaque,
+                                       destroy, errp);
+    QIOTask *task;
+
+    if (!ep) {
+        return NULL;
+    }
+    task = qio_endpoint_listen_async(ep, objects, MANY, loop, timeout_ms, fn,
+                                     opaque, destroy, errp);
+    qio_endpoint_free(ep);
+    return task;
+}
+
+QIOTask *qio_migration_accept_async(const char *uri, const char *tls_creds,
+                                    const char *tls_authz, QIOObjects *objects,
+                                    QIOLoop *loop, int timeout_ms,
+                                    QIOTaskFunc *fn, void *opaque,
+                                    QIODestroyFunc *destroy, QIOError **errp)
+{
+    QIOEndpoint *ep = parse_or_destroy(uri, tls_creds, NULL, tls_authz, opaque,
+                                       destroy, errp);
+    QIOTask *task;
+
+    if (!ep) {
+        return NULL;
+    }
+    task = qio_endpoint_accept_async(ep, objects, QIO_ENDPOINT_READWRITE, loop,
+                                     timeout_ms, fn, opaque, destroy, errp);
+    qio_endpoint_free(ep);
+    return task;
 }

@@ -1,5 +1,6 @@
 migration_tests = \
 	tests/migration/test-connect \
+	tests/migration/test-connect-async \
 	tests/migration/test-follow \
 	tests/migration/test-json-scan \
 	tests/migration/test-nomem \
@@ -16,3 +17,4 @@ tests_migration_test_stream_output_SOURCES = \
 	tests/migration/test-stream-output.c $(migration_tape)
 
 tests_migration_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
+tests_migration_test_connect_async_SOURCES = tests/migration/test-connect-async.c tests/loop/waiter.h

@@ -46,6 +46,31 @@ QIO_API QIOChannel *qio_migration_accept_sync(
     const char *uri, const char *tls_creds, const char *tls_authz,
     QIOObjects *objects, int timeout_ms, QIOError **errp) QIO_MUST_CHECK;
 
+/*
+ * The same without waiting; see <qio/task.h>. Parameters as above, copied.
+ *
+ * qio_migration_connect_async: the channel is qio_task_channel() in the
+ *   callback. A fifo is refused, see qio_endpoint_connect_async().
+ * qio_migration_listen_async: the listener is qio_task_take_result(); many
+ *   migrations are taken from it with qio_listener_serve().
+ * qio_migration_accept_async: the channel is qio_task_channel().
+ *
+ * What is wrong with the text, the IDs or the credentials fails the call, not
+ * the task. Since: 0.1
+ */
+QIO_API QIOTask *qio_migration_connect_async(
+    const char *uri, const char *tls_creds, const char *tls_hostname,
+    QIOObjects *objects, QIOLoop *loop, int timeout_ms, QIOTaskFunc *fn,
+    void *opaque, QIODestroyFunc *destroy, QIOError **errp);
+QIO_API QIOTask *qio_migration_listen_async(
+    const char *uri, const char *tls_creds, const char *tls_authz,
+    QIOObjects *objects, QIOLoop *loop, int timeout_ms, QIOTaskFunc *fn,
+    void *opaque, QIODestroyFunc *destroy, QIOError **errp);
+QIO_API QIOTask *qio_migration_accept_async(
+    const char *uri, const char *tls_creds, const char *tls_authz,
+    QIOObjects *objects, QIOLoop *loop, int timeout_ms, QIOTaskFunc *fn,
+    void *opaque, QIODestroyFunc *destroy, QIOError **errp);
+
 QIO_END_DECLS
 
 #endif
