@@ -285,7 +285,7 @@ END_TEST
 
 START_TEST(unref_while_connecting)
 {
-    int before = qiotest_count_fds(), i;
+    int before = qiotest_count_fds(), quiet = 0, i;
     int port, held[4], listener = unanswering(&port, held, 4);
     QIOChannel *ioc = new_for("127.0.0.1", port);
 
@@ -295,9 +295,11 @@ START_TEST(unref_while_connecting)
     qio_channel_unref(new_for("localhost", port));
     qiop_fd_close(listener);
     qiop_fd_close_many(held, 4);
-    /* The thread that looks the name up ends in its own time. */
-    for (i = 0; i < 1000 && qiotest_count_fds() > before; i++) {
-        poll(NULL, 0, 10);
+    /* The thread that looks the name up ends in its own time; until then it
+     * opens and closes one file after the other. */
+    for (i = 0; i < 2000 && quiet < 20; i++) {
+        poll(NULL, 0, 5);
+        quiet = qiotest_count_fds() == before ? quiet + 1 : 0;
     }
 }
 END_TEST
