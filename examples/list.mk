@@ -3,11 +3,35 @@
 
 example_programs = \
 	examples/copy-file \
+	examples/loop-poll \
 	examples/rot13 \
 	examples/tls-echo-client \
 	examples/tls-echo-server
+if HAVE_GLIB
+example_programs += examples/loop-glib
+endif
+if HAVE_LIBEVENT
+example_programs += examples/loop-libevent
+endif
+if HAVE_LIBUV
+example_programs += examples/loop-libuv
+endif
+
 examples_copy_file_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_copy_file_LDADD = libqio.la
+loop_transfer = examples/loop-transfer.c examples/loop-transfer.h
+examples_loop_glib_SOURCES = examples/loop-glib.c $(loop_transfer)
+examples_loop_glib_CPPFLAGS = $(QIO_CPPFLAGS) $(GLIB_CFLAGS)
+examples_loop_glib_LDADD = libqio.la $(GLIB_LIBS)
+examples_loop_libevent_SOURCES = examples/loop-libevent.c $(loop_transfer)
+examples_loop_libevent_CPPFLAGS = $(QIO_CPPFLAGS) $(LIBEVENT_CFLAGS)
+examples_loop_libevent_LDADD = libqio.la $(LIBEVENT_LIBS)
+examples_loop_libuv_SOURCES = examples/loop-libuv.c $(loop_transfer)
+examples_loop_libuv_CPPFLAGS = $(QIO_CPPFLAGS) $(LIBUV_CFLAGS)
+examples_loop_libuv_LDADD = libqio.la $(LIBUV_LIBS)
+examples_loop_poll_SOURCES = examples/loop-poll.c $(loop_transfer)
+examples_loop_poll_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_loop_poll_LDADD = libqio.la
 examples_rot13_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_rot13_LDADD = libqio.la
 examples_tls_echo_client_CPPFLAGS = $(QIO_CPPFLAGS)
