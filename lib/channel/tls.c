@@ -14,11 +14,15 @@
 
 #include <qio/channel-ops.h>
 #include <qio/channel-tls.h>
+#include "base/clock.h"
 #include "base/queue.h"
 #include "tls/session.h"
 
 /* Pieces of input handled by one call that finds no plaintext in them. */
 #define TRIES 64
+
+/* After this time without input a connection is taken to rest. */
+#define REST_US 20000
 
 struct tls {
     struct qiop_tls_session *session;
@@ -318,17 +322,22 @@ static void poll_output(QIOChannel *base, struct tls *t, unsigned as,
 
 /* Somebody is about to wait for input: a connection at rest keeps no buffers.
  * Whoever has a lock is busy with them. */
-static void rest(struct tls *t)
+static bool rest(struct tls *t)
 {
+    bool rests = false;
+
     if (pthread_mutex_trylock(&t->in_lock)) {
-        return;
+        return false;
     }
     if (pthread_mutex_trylock(&t->out_lock) == 0) {
-        qiop_tls_session_rest(t->session);
-        qiop_queue_rest(&t->flight);
+        rests = qiop_tls_session_rest(t->session);
+        if (rests) {
+            qiop_queue_rest(&t->flight);
+        }
         pthread_mutex_unlock(&t->out_lock);
     }
     pthread_mutex_unlock(&t->in_lock);
+    return rests;
 }
 
 static void poll_in(QIOChannel *base, struct tls *t, QIOPollSet *set)
@@ -337,7 +346,9 @@ static void poll_in(QIOChannel *base, struct tls *t, QIOPollSet *set)
         qio_poll_set_ready(set, QIO_EVENT_IN);
         return;
     }
-    rest(t);
+    if (!rest(t)) {
+        qio_poll_set_deadline(set, qiop_now_us() + REST_US);
+    }
     if (qiop_tls_session_wants_input(t->session)) {
         qio_poll_set_below(set, base, QIO_EVENT_IN, QIO_EVENT_IN);
     }

@@ -74,7 +74,8 @@ QIOTLSCreds *qiop_creds_new(QIOTLSEndpoint endpoint, QIOTLSCredsKind kind,
             goto fail;
         }
     }
-    if (set_priority(creds, priority, suffix, errp)) {
+    if (qiop_creds_load_engines(creds, errp) ||
+        set_priority(creds, priority, suffix, errp)) {
         goto fail;
     }
     return creds;
@@ -124,6 +125,7 @@ void qio_tls_creds_unref(QIOTLSCreds *creds)
     if (creds->priority) {
         gnutls_priority_deinit(creds->priority);
     }
+    free(creds->ipsecmb);
     free(creds->dir);
     free(creds);
 }

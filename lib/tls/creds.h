@@ -35,6 +35,7 @@ struct QIOTLSCreds {
     char *dir; /* for messages; NULL for anon */
     gnutls_priority_t priority;
     const char *engine; /* of records, static; NULL for the best */
+    void *ipsecmb;      /* see qiop_creds_load_engines() */
     /* One of these, as kind and endpoint say. */
     gnutls_certificate_credentials_t x509;
     gnutls_psk_client_credentials_t psk_client;
@@ -63,6 +64,10 @@ QIOTLSCreds *qiop_creds_new(QIOTLSEndpoint endpoint, QIOTLSCredsKind kind,
  * of it ("not the key of this certificate"): when malloc() has left ENOMEM
  * there, it was the memory. */
 void qiop_creds_fail(QIOError *err, QIOError **errp);
+
+/* What libipsec-mb finds out about the CPU, once for all sessions; NULL when it
+ * does not serve. engine.c */
+int qiop_creds_load_engines(QIOTLSCreds *creds, QIOError **errp);
 
 /* Wipe and free what creds-psk.c put there. */
 void qiop_creds_psk_clear(QIOTLSCreds *creds);

@@ -6,12 +6,13 @@
 #include <string.h>
 #include <gnutls/crypto.h>
 
-static void *make(gnutls_cipher_algorithm_t cipher, const gnutls_datum_t *key,
-                  QIOError **errp)
+static void *make(const void *shared, gnutls_cipher_algorithm_t cipher,
+                  const gnutls_datum_t *key, QIOError **errp)
 {
     gnutls_aead_cipher_hd_t hd;
     int ret = gnutls_aead_cipher_init(&hd, cipher, key);
 
+    (void)shared;
     if (ret < 0) {
         qio_error_set_tls(
             errp,

@@ -199,9 +199,8 @@ static int keep(struct qiop_tls_session *s, QIOError **errp)
     return 0;
 }
 
-static void stop(struct qiop_tls_session *s)
+static void drop_staging(struct qiop_tls_session *s)
 {
-    drop_packet(s);
     if (s->staging) {
         explicit_bzero(s->staging, QIOP_TLS_PLAIN_MAX);
         free(s->staging);
@@ -209,10 +208,17 @@ static void stop(struct qiop_tls_session *s)
     }
 }
 
+static void stop(struct qiop_tls_session *s)
+{
+    drop_packet(s);
+    drop_staging(s);
+}
+
 const struct qiop_tls_engine qiop_tls_engine_gnutls = {
     .seal = seal,
     .open = open_record,
     .pending = pending,
+    .rest = drop_staging,
     .lend = keep,
     .reclaim = keep,
     .stop = stop,

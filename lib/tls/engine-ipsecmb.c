@@ -11,8 +11,7 @@
 
 #define ALIGNMENT 64
 
-/* What is called for one cipher; taken out of the library's manager, which is
- * large and otherwise not needed. */
+/* What is called for one cipher. */
 struct calls {
     aes_gcm_pre_t gcm_key;
     aes_gcm_init_t gcm_init;
@@ -23,67 +22,44 @@ struct calls {
     chacha_poly_finalize_t chacha_end;
 };
 
+/* All that is wanted of the library's manager, which is large and takes time
+ * to make. */
+struct table {
+    struct calls aes128, aes256, chacha20;
+};
+
 struct ipsecmb {
-    struct gcm_key_data gcm_key;
-    struct gcm_context_data gcm;
-    struct chacha20_poly1305_context_data chacha;
-    uint8_t chacha_key[QIOP_RECORD_KEY_MAX];
+    union {
+        struct gcm_key_data gcm_key;
+        uint8_t chacha_key[QIOP_RECORD_KEY_MAX];
+    };
+    union {
+        struct gcm_context_data gcm;
+        struct chacha20_poly1305_context_data chacha;
+    };
     struct calls call;
     bool is_chacha;
 };
 
-/* The manager for this CPU; NULL without memory, AES instructions, or when the
- * library's own test fails. */
-static IMB_MGR *manager(QIOError **errp)
+static void fill(struct table *t, const IMB_MGR *m)
 {
-    const uint64_t needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
-    IMB_MGR *mgr = alloc_mb_mgr(0);
-    bool tested = true;
-    IMB_ARCH arch;
-
-    if (!mgr) {
-        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
-        return NULL;
-    }
-    init_mb_mgr_auto(mgr, &arch);
-#ifdef IMB_FEATURE_SELF_TEST
-    tested = !(mgr->features & IMB_FEATURE_SELF_TEST) ||
-             (mgr->features & IMB_FEATURE_SELF_TEST_PASS);
-#endif
-    if (!tested || (mgr->features & needed) != needed ||
-        imb_get_errno(mgr) != 0) {
-        free_mb_mgr(mgr);
-        qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
-                      "libipsec-mb does not serve this CPU");
-        return NULL;
-    }
-    return mgr;
-}
-
-static struct calls calls_for(const IMB_MGR *m,
-                              gnutls_cipher_algorithm_t cipher)
-{
-    if (cipher == GNUTLS_CIPHER_AES_128_GCM) {
-        return (struct calls){
-            .gcm_key = m->gcm128_pre,
-            .gcm_init = m->gcm128_init,
-            .gcm_seal = m->gcm128_enc_update,
-            .gcm_seal_end = m->gcm128_enc_finalize,
-            .gcm_open = m->gcm128_dec_update,
-            .gcm_open_end = m->gcm128_dec_finalize,
-        };
-    }
-    if (cipher == GNUTLS_CIPHER_AES_256_GCM) {
-        return (struct calls){
-            .gcm_key = m->gcm256_pre,
-            .gcm_init = m->gcm256_init,
-            .gcm_seal = m->gcm256_enc_update,
-            .gcm_seal_end = m->gcm256_enc_finalize,
-            .gcm_open = m->gcm256_dec_update,
-            .gcm_open_end = m->gcm256_dec_finalize,
-        };
-    }
-    return (struct calls){
+    t->aes128 = (struct calls){
+        .gcm_key = m->gcm128_pre,
+        .gcm_init = m->gcm128_init,
+        .gcm_seal = m->gcm128_enc_update,
+        .gcm_seal_end = m->gcm128_enc_finalize,
+        .gcm_open = m->gcm128_dec_update,
+        .gcm_open_end = m->gcm128_dec_finalize,
+    };
+    t->aes256 = (struct calls){
+        .gcm_key = m->gcm256_pre,
+        .gcm_init = m->gcm256_init,
+        .gcm_seal = m->gcm256_enc_update,
+        .gcm_seal_end = m->gcm256_enc_finalize,
+        .gcm_open = m->gcm256_dec_update,
+        .gcm_open_end = m->gcm256_dec_finalize,
+    };
+    t->chacha20 = (struct calls){
         .chacha_init = m->chacha20_poly1305_init,
         .chacha_seal = m->chacha20_poly1305_enc_update,
         .chacha_open = m->chacha20_poly1305_dec_update,
@@ -91,32 +67,78 @@ static struct calls calls_for(const IMB_MGR *m,
     };
 }
 
-static void *make(gnutls_cipher_algorithm_t cipher, const gnutls_datum_t *key,
-                  QIOError **errp)
+/* Whether there are AES instructions, and the library's own test went well. */
+static bool fit(IMB_MGR *mgr)
+{
+    const uint64_t needed = IMB_FEATURE_AESNI | IMB_FEATURE_PCLMULQDQ;
+    bool tested = true;
+
+#ifdef IMB_FEATURE_SELF_TEST
+    tested = !(mgr->features & IMB_FEATURE_SELF_TEST) ||
+             (mgr->features & IMB_FEATURE_SELF_TEST_PASS);
+#endif
+    return tested && (mgr->features & needed) == needed &&
+           imb_get_errno(mgr) == 0;
+}
+
+static int load(void **shared, QIOError **errp)
+{
+    IMB_MGR *mgr = alloc_mb_mgr(0);
+    struct table *t = malloc(sizeof(*t));
+    IMB_ARCH arch;
+    int ret = -1;
+
+    if (!mgr || !t) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        goto out;
+    }
+    init_mb_mgr_auto(mgr, &arch);
+    ret = fit(mgr) ? 0 : 1;
+    if (ret == 0) {
+        fill(t, mgr);
+        *shared = t;
+        t = NULL;
+    }
+out:
+    free(t);
+    if (mgr) {
+        free_mb_mgr(mgr);
+    }
+    return ret;
+}
+
+static const struct calls *calls_for(const struct table *t,
+                                     gnutls_cipher_algorithm_t cipher)
+{
+    switch (cipher) {
+    case GNUTLS_CIPHER_AES_128_GCM:
+        return &t->aes128;
+    case GNUTLS_CIPHER_AES_256_GCM:
+        return &t->aes256;
+    default:
+        return &t->chacha20;
+    }
+}
+
+static void *make(const void *shared, gnutls_cipher_algorithm_t cipher,
+                  const gnutls_datum_t *key, QIOError **errp)
 {
     const size_t size =
         (sizeof(struct ipsecmb) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    IMB_MGR *mgr = manager(errp);
-    struct ipsecmb *c;
+    struct ipsecmb *c = aligned_alloc(ALIGNMENT, size);
 
-    if (!mgr) {
-        return NULL;
-    }
-    c = aligned_alloc(ALIGNMENT, size);
     if (!c) {
-        free_mb_mgr(mgr);
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return NULL;
     }
     memset(c, 0, size);
-    c->is_chacha = cipher == GNUTLS_CIPHER_CHACHA20_POLY1305;
-    c->call = calls_for(mgr, cipher);
+    c->call = *calls_for(shared, cipher);
+    c->is_chacha = !c->call.gcm_key;
     if (c->is_chacha) {
         memcpy(c->chacha_key, key->data, key->size);
     } else {
         c->call.gcm_key(key->data, &c->gcm_key);
     }
-    free_mb_mgr(mgr);
     return c;
 }
 
@@ -195,6 +217,7 @@ static int open_record(void *ctx, const uint8_t *nonce, const uint8_t *header,
 const struct qiop_aead qiop_aead_ipsecmb = {
     .name = "ipsec-mb",
     .pieces = 16,
+    .load = load,
     .make = make,
     .destroy = destroy,
     .seal = seal,

@@ -4,6 +4,10 @@
  * caller's memory into the output and from the input into the caller's memory,
  * one direction with seal_lock, the other with open_lock. A record that is no
  * data is left at the head of the input, encrypted, and GnuTLS reads it.
+ *
+ * A direction's keys are taken when there is more than a little to seal or to
+ * open; before, and again once the connection rests, GnuTLS has them and its
+ * own records serve. So a connection at rest costs no more than it does.
  */
 #include <config.h>
 #include "tls/session-priv.h"
@@ -11,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct qiop_tls_engine record_engine;
+/* Bytes for which it is worth while to take the keys. */
+#define BULK 2048
 
 /* ---- keys ---- */
 
@@ -65,107 +70,167 @@ static int take_keys(struct qiop_tls_session *s, bool read,
     return qiop_record_set(r, &key, &iv, get_number(number), errp);
 }
 
+static void set_up(struct qiop_record *r, const struct qiop_tls_session *s)
+{
+    r->aead = s->aead;
+    r->shared = s->creds->ipsecmb;
+    r->cipher = gnutls_cipher_get(s->tls);
+}
+
 static int lend(struct qiop_tls_session *s, QIOError **errp)
 {
-    if (give_number(s, false, &s->records->seal, errp)) {
+    if (!s->sealing) {
+        return 0;
+    }
+    if (give_number(s, false, &s->sealing->r, errp)) {
         return -1;
     }
-    s->records->lent = true;
+    s->sealing->lent = true;
     return 0;
 }
 
 /* Without keys nothing is ever sealed or lent again. */
 static int reclaim(struct qiop_tls_session *s, QIOError **errp)
 {
-    struct qiop_tls_records *r = s->records;
     QIOError *err = NULL;
 
-    if (!r->lent) {
+    if (!s->sealing || !s->sealing->lent) {
         return 0;
     }
-    r->lent = false;
-    if (take_keys(s, false, &r->seal, &err) == 0) {
+    s->sealing->lent = false;
+    if (take_keys(s, false, &s->sealing->r, &err) == 0) {
         return 0;
     }
-    qiop_record_clear(&r->seal);
+    qiop_record_clear(&s->sealing->r);
     return qiop_tls_fail(s, QIOP_TLS_NO_ALERT, err, errp);
 }
 
 bool qiop_tls_may_push(const struct qiop_tls_session *s)
 {
-    return !s->records || s->records->lent;
+    return !s->sealing || s->sealing->lent;
 }
 
-/* ---- start and stop ---- */
+/* ---- taking a direction, giving it back ---- */
+
+static int take_sealing(struct qiop_tls_session *s, QIOError **errp)
+{
+    struct qiop_tls_sealing *d = calloc(1, sizeof(*d));
+    int ret;
+
+    if (!d) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
+    }
+    pthread_mutex_lock(&s->lock);
+    set_up(&d->r, s);
+    ret = take_keys(s, false, &d->r, errp);
+    pthread_mutex_unlock(&s->lock);
+    if (ret) {
+        free(d);
+        return -1;
+    }
+    s->sealing = d;
+    return 0;
+}
+
+static int take_opening(struct qiop_tls_session *s, QIOError **errp)
+{
+    struct qiop_tls_opening *d = calloc(1, sizeof(*d));
+    int ret;
+
+    if (!d) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
+    }
+    pthread_mutex_lock(&s->lock);
+    set_up(&d->r, s);
+    ret = take_keys(s, true, &d->r, errp);
+    pthread_mutex_unlock(&s->lock);
+    if (ret) {
+        free(d);
+        return -1;
+    }
+    s->opening = d;
+    return 0;
+}
+
+static void drop_sealing(struct qiop_tls_session *s)
+{
+    if (s->sealing) {
+        qiop_record_clear(&s->sealing->r);
+        free(s->sealing);
+        s->sealing = NULL;
+    }
+}
+
+static void drop_opening(struct qiop_tls_session *s)
+{
+    struct qiop_tls_opening *d = s->opening;
+
+    if (!d) {
+        return;
+    }
+    qiop_record_clear(&d->r);
+    if (d->held) {
+        explicit_bzero(d->held, QIOP_RECORD_INNER_MAX);
+        free(d->held);
+    }
+    free(d);
+    s->opening = NULL;
+}
+
+/* Keys go back only together with the number that they have reached. */
+static void rest(struct qiop_tls_session *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (s->sealing && !s->failed &&
+        give_number(s, false, &s->sealing->r, NULL) == 0) {
+        drop_sealing(s);
+    }
+    if (s->opening && !s->opening->held_len && !s->failed &&
+        give_number(s, true, &s->opening->r, NULL) == 0) {
+        drop_opening(s);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
 
 static void stop(struct qiop_tls_session *s)
 {
-    struct qiop_tls_records *r = s->records;
-
-    if (!r) {
-        return;
-    }
-    qiop_record_clear(&r->seal);
-    qiop_record_clear(&r->open);
-    explicit_bzero(r->held, sizeof(r->held));
-    free(r);
-    s->records = NULL;
-}
-
-static bool can_serve(const struct qiop_tls_session *s)
-{
-    gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(s->tls);
-
-    /* What GnuTLS has read beyond the handshake is only for itself. */
-    return gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3 &&
-           (cipher == GNUTLS_CIPHER_AES_128_GCM ||
-            cipher == GNUTLS_CIPHER_AES_256_GCM ||
-            cipher == GNUTLS_CIPHER_CHACHA20_POLY1305) &&
-           gnutls_record_check_pending(s->tls) == 0;
-}
-
-int qiop_tls_record_start(struct qiop_tls_session *s,
-                          const struct qiop_aead *aead, QIOError **errp)
-{
-    struct qiop_tls_records *r;
-    QIOError *err = NULL;
-
-    if (!can_serve(s)) {
-        return 1;
-    }
-    r = calloc(1, sizeof(*r));
-    if (!r) {
-        qio_error_set(&err, QIO_ERROR_NOMEM, 0, "out of memory");
-        return qiop_tls_fail(s, GNUTLS_A_INTERNAL_ERROR, err, errp);
-    }
-    r->seal.aead = r->open.aead = aead;
-    r->seal.cipher = r->open.cipher = gnutls_cipher_get(s->tls);
-    if (take_keys(s, false, &r->seal, &err) ||
-        take_keys(s, true, &r->open, &err)) {
-        qiop_record_clear(&r->seal);
-        free(r);
-        if (qio_error_code(err) == QIO_ERROR_UNSUPPORTED) {
-            qio_error_free(err);
-            return 1;
-        }
-        return qiop_tls_fail(s, GNUTLS_A_INTERNAL_ERROR, err, errp);
-    }
-    s->records = r;
-    s->engine = &record_engine;
-    return 0;
+    drop_sealing(s);
+    drop_opening(s);
+    qiop_tls_engine_gnutls.stop(s);
 }
 
 /* ---- sealing ---- */
 
+static bool is_bulk(const struct qiop_iov_cursor *src)
+{
+    size_t len = 0, i;
+
+    for (i = 0; i < src->niov && len < BULK + src->off; i++) {
+        len += src->iov[i].iov_len;
+    }
+    return len >= BULK + src->off;
+}
+
 static ssize_t seal(struct qiop_tls_session *s, struct qiop_iov_cursor *src,
                     QIOError **errp)
 {
-    struct qiop_record *r = &s->records->seal;
     size_t len, avail;
     uint8_t *out;
     ssize_t n;
 
-    if (r->seq >= QIOP_RECORD_LIMIT && qiop_tls_send_key_update(s, 0, errp)) {
+    if (!s->sealing) {
+        if (!is_bulk(src)) {
+            return qiop_tls_engine_gnutls.seal(s, src, errp);
+        }
+        if (take_sealing(s, errp)) {
+            return -1;
+        }
+    }
+    atomic_store(&s->stirred, true);
+    if (s->sealing->r.seq >= QIOP_RECORD_LIMIT &&
+        qiop_tls_send_key_update(s, 0, errp)) {
         return -1;
     }
     out = qiop_queue_reserve(&s->out, s->record_max + QIOP_RECORD_OVERHEAD,
@@ -173,7 +238,7 @@ static ssize_t seal(struct qiop_tls_session *s, struct qiop_iov_cursor *src,
     if (!out) {
         return -1;
     }
-    n = qiop_record_seal(r, src, s->record_max, out, &len);
+    n = qiop_record_seal(&s->sealing->r, src, s->record_max, out, &len);
     if (n < 0) {
         (void)qiop_tls_gnutls_enter(s, NULL);
         (void)qiop_tls_fail_code(s, GNUTLS_E_ENCRYPTION_FAILED, errp);
@@ -186,28 +251,40 @@ static ssize_t seal(struct qiop_tls_session *s, struct qiop_iov_cursor *src,
 
 /* ---- opening ---- */
 
-static ssize_t hand_out(struct qiop_tls_records *r, struct qiop_iov_cursor *dst)
+static ssize_t hand_out(struct qiop_tls_opening *d, struct qiop_iov_cursor *dst)
 {
     size_t n = 0;
 
     if (dst) {
-        n = qiop_iov_cursor_scatter(dst, r->held + r->held_off, r->held_len);
-        r->held_off += n;
-        r->held_len -= n;
+        n = qiop_iov_cursor_scatter(dst, d->held + d->held_off, d->held_len);
+        d->held_off += n;
+        d->held_len -= n;
     }
     return (ssize_t)n;
+}
+
+static int need_held(struct qiop_tls_opening *d, QIOError **errp)
+{
+    if (!d->held) {
+        d->held = malloc(QIOP_RECORD_INNER_MAX);
+    }
+    if (!d->held) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
+    }
+    return 0;
 }
 
 /* With all locks. */
 static int receive(struct qiop_tls_session *s, QIOError **errp)
 {
-    struct qiop_tls_records *r = s->records;
+    struct qiop_tls_opening *d = s->opening;
     gnutls_packet_t packet = NULL;
     QIOError *err = NULL;
     gnutls_datum_t data;
     int ret;
 
-    if (give_number(s, true, &r->open, errp)) {
+    if (give_number(s, true, &d->r, errp)) {
         return -1;
     }
     ret = qiop_tls_gnutls_receive(s, &packet, errp);
@@ -216,12 +293,19 @@ static int receive(struct qiop_tls_session *s, QIOError **errp)
     }
     if (ret > 0) {
         gnutls_packet_get(packet, &data, NULL);
-        r->held_off = 0;
-        r->held_len = data.size < sizeof(r->held) ? data.size : sizeof(r->held);
-        memcpy(r->held, data.data, r->held_len);
+        ret = data.size <= QIOP_RECORD_INNER_MAX ? need_held(d, &err) : -1;
+        if (ret == 0) {
+            d->held_off = 0;
+            d->held_len = data.size;
+            memcpy(d->held, data.data, data.size);
+        }
         gnutls_packet_deinit(packet);
+        if (ret < 0) {
+            return err ? qiop_tls_fail(s, GNUTLS_A_INTERNAL_ERROR, err, errp)
+                       : qiop_tls_fail_code(s, GNUTLS_E_RECORD_OVERFLOW, errp);
+        }
     }
-    if (take_keys(s, true, &r->open, &err)) {
+    if (take_keys(s, true, &d->r, &err)) {
         return qiop_tls_fail(s, GNUTLS_A_INTERNAL_ERROR, err, errp);
     }
     return 0;
@@ -238,7 +322,7 @@ static ssize_t control(struct qiop_tls_session *s, struct qiop_iov_cursor *dst,
     if (qiop_tls_reader_leave(s, ret ? NULL : errp)) {
         ret = -1;
     }
-    return ret ? -1 : hand_out(s->records, dst);
+    return ret ? -1 : hand_out(s->opening, dst);
 }
 
 static ssize_t reject(struct qiop_tls_session *s, int code, QIOError **errp)
@@ -259,11 +343,19 @@ static ssize_t empty(struct qiop_tls_session *s, QIOError **errp)
     return qiop_tls_reader_leave(s, ret ? NULL : errp) ? -1 : ret;
 }
 
+static int no_keys(struct qiop_tls_session *s, QIOError *err, QIOError **errp)
+{
+    (void)qiop_tls_reader_enter(s, NULL);
+    (void)qiop_tls_fail(s, GNUTLS_A_INTERNAL_ERROR, err, errp);
+    (void)qiop_tls_reader_leave(s, NULL);
+    return -1;
+}
+
 /* Where the `inner` bytes of a record go: the caller's memory as far as it
- * reaches, then `held`. *placed: how many to the caller. */
-static size_t destination(struct qiop_tls_records *r,
-                          const struct qiop_iov_cursor *dst, size_t inner,
-                          struct iovec *iov, size_t *placed)
+ * reaches, then `held`; *placed: how many to the caller. The pieces, or -1. */
+static ssize_t destination(struct qiop_tls_opening *d,
+                           const struct qiop_iov_cursor *dst, size_t inner,
+                           struct iovec *iov, size_t *placed, QIOError **errp)
 {
     size_t n = 0;
 
@@ -272,32 +364,57 @@ static size_t destination(struct qiop_tls_records *r,
         n = qiop_iov_cursor_slice(dst, iov, QIOP_RECORD_PIECES, inner);
         *placed = qiop_iov_size(iov, n);
     }
-    if (*placed < inner) {
-        iov[n++] = (struct iovec){r->held, inner - *placed};
+    if (*placed + 1 == inner) {
+        /* That is the type, or padding. */
+        iov[n++] = (struct iovec){&d->type, 1};
+    } else if (*placed < inner) {
+        if (need_held(d, errp)) {
+            return -1;
+        }
+        iov[n++] = (struct iovec){d->held, inner - *placed};
     }
-    return n;
+    return (ssize_t)n;
+}
+
+static bool is_bulk_record(const uint8_t *rec)
+{
+    return ((size_t)rec[3] << 8 | rec[4]) >= BULK;
 }
 
 static ssize_t open_record(struct qiop_tls_session *s,
                            struct qiop_iov_cursor *dst, QIOError **errp)
 {
-    struct qiop_tls_records *r = s->records;
+    struct qiop_tls_opening *d = s->opening;
     struct iovec iov[QIOP_RECORD_PIECES + 1];
-    size_t n, have, placed, len;
+    size_t have, placed, len;
     const uint8_t *rec = qiop_queue_peek(&s->in, &have);
+    QIOError *err = NULL;
+    ssize_t inner, n;
     uint8_t type;
-    ssize_t inner;
     int ret;
 
-    if (r->held_len) {
-        return hand_out(r, dst);
+    if (!d) {
+        if (s->packet || !is_bulk_record(rec)) {
+            return qiop_tls_engine_gnutls.open(s, dst, errp);
+        }
+        if (take_opening(s, &err)) {
+            return no_keys(s, err, errp);
+        }
+        d = s->opening;
     }
+    if (d->held_len) {
+        return hand_out(d, dst);
+    }
+    atomic_store(&s->stirred, true);
     inner = qiop_record_inner_len(rec);
     if (inner < 0) {
         return reject(s, (int)inner, errp);
     }
-    n = destination(r, dst, (size_t)inner, iov, &placed);
-    ret = qiop_record_open(&r->open, rec, iov, n, &type, &len);
+    n = destination(d, dst, (size_t)inner, iov, &placed, &err);
+    if (n < 0) {
+        return no_keys(s, err, errp);
+    }
+    ret = qiop_record_open(&d->r, rec, iov, (size_t)n, &type, &len);
     if (ret < 0) {
         return reject(s, ret, errp);
     }
@@ -317,20 +434,22 @@ static ssize_t open_record(struct qiop_tls_session *s,
     if (placed) {
         qiop_iov_cursor_advance(dst, placed);
     }
-    r->held_off = 0;
-    r->held_len = len - placed;
+    d->held_off = 0;
+    d->held_len = len - placed;
     return (ssize_t)placed;
 }
 
 static size_t pending(const struct qiop_tls_session *s)
 {
-    return s->records->held_len;
+    return qiop_tls_engine_gnutls.pending(s) +
+           (s->opening ? s->opening->held_len : 0);
 }
 
-static const struct qiop_tls_engine record_engine = {
+const struct qiop_tls_engine qiop_tls_engine_record = {
     .seal = seal,
     .open = open_record,
     .pending = pending,
+    .rest = rest,
     .lend = lend,
     .reclaim = reclaim,
     .stop = stop,

@@ -6,14 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The fastest first; behind them GnuTLS's own records, which always serve. */
-static const struct qiop_aead *const aeads[] = {
-#ifdef HAVE_IPSEC_MB
-    &qiop_aead_ipsecmb,
-#endif
-    &qiop_aead_gnutls,
-};
-
 static const char gnutls_name[] = "gnutls";
 
 int qio_tls_creds_set_engine(QIOTLSCreds *creds, const char *engine,
@@ -41,15 +33,46 @@ int qio_tls_creds_set_engine(QIOTLSCreds *creds, const char *engine,
     return 0;
 }
 
-/* The one asked for, NULL for any. */
-static const char *wanted(const struct qiop_tls_session *s)
+int qiop_creds_load_engines(QIOTLSCreds *creds, QIOError **errp)
 {
-    const char *name = s->creds->engine;
+#ifdef HAVE_IPSEC_MB
+    return qiop_aead_ipsecmb.load(&creds->ipsecmb, errp) < 0 ? -1 : 0;
+#else
+    (void)creds;
+    (void)errp;
+    return 0;
+#endif
+}
 
-    if (!name) {
-        name = secure_getenv("QIO_TLS_ENGINE");
+/* Whether this one may be taken: it was asked for, or none was. */
+static bool wanted(const struct qiop_tls_session *s, const char *name)
+{
+    const char *engine = s->creds->engine;
+
+    if (!engine) {
+        engine = secure_getenv("QIO_TLS_ENGINE");
     }
-    return name && *name && strcmp(name, "auto") != 0 ? name : NULL;
+    return !engine || !*engine || strcmp(engine, "auto") == 0 ||
+           strcmp(engine, name) == 0;
+}
+
+/* The fastest first; NULL for GnuTLS's own records, which serve always. */
+static const struct qiop_aead *choose(const struct qiop_tls_session *s)
+{
+    gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(s->tls);
+
+    if (gnutls_protocol_get_version(s->tls) != GNUTLS_TLS1_3 ||
+        (cipher != GNUTLS_CIPHER_AES_128_GCM &&
+         cipher != GNUTLS_CIPHER_AES_256_GCM &&
+         cipher != GNUTLS_CIPHER_CHACHA20_POLY1305)) {
+        return NULL;
+    }
+#ifdef HAVE_IPSEC_MB
+    if (s->creds->ipsecmb && wanted(s, qiop_aead_ipsecmb.name)) {
+        return &qiop_aead_ipsecmb;
+    }
+#endif
+    return wanted(s, qiop_aead_gnutls.name) ? &qiop_aead_gnutls : NULL;
 }
 
 /* What the peer takes in a record (RFC 8449). gnutls_record_get_max_size() is
@@ -66,27 +89,16 @@ static size_t peer_limit(const struct qiop_tls_session *s)
     return one.high;
 }
 
-int qiop_tls_engine_start(struct qiop_tls_session *s, QIOError **errp)
+void qiop_tls_engine_start(struct qiop_tls_session *s)
 {
-    const char *name = wanted(s);
-    size_t i;
-
     s->record_max = peer_limit(s);
-    for (i = 0; i < sizeof(aeads) / sizeof(aeads[0]); i++) {
-        int ret;
-
-        if (name && strcmp(name, aeads[i]->name) != 0) {
-            continue;
-        }
-        ret = qiop_tls_record_start(s, aeads[i], errp);
-        if (ret <= 0) {
-            return ret;
-        }
+    s->aead = choose(s);
+    if (s->aead) {
+        s->engine = &qiop_tls_engine_record;
     }
-    return 0;
 }
 
 const char *qiop_tls_engine_name(const struct qiop_tls_session *s)
 {
-    return s->records ? s->records->seal.aead->name : gnutls_name;
+    return s->aead ? s->aead->name : gnutls_name;
 }

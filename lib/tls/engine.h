@@ -37,6 +37,10 @@ struct qiop_tls_engine {
     /* pending: plaintext bytes held. Called with open_lock. */
     size_t (*pending)(const struct qiop_tls_session *s);
 
+    /* rest: let go of memory that is not in use. With open_lock and seal_lock.
+     */
+    void (*rest)(struct qiop_tls_session *s);
+
     /* lend: GnuTLS is about to send; it gets the number of the next record.
      * reclaim: it has. Called with seal_lock and lock. 0 or -1. */
     int (*lend)(struct qiop_tls_session *s, QIOError **errp);
@@ -49,9 +53,13 @@ struct qiop_tls_engine {
 /* gnutls_record_send and gnutls_record_recv_packet: serves every session. */
 extern const struct qiop_tls_engine qiop_tls_engine_gnutls;
 
-/* Start the best engine for the session, of those its credentials allow. 0 or
- * -1. With all locks, when the handshake is complete. */
-int qiop_tls_engine_start(struct qiop_tls_session *s, QIOError **errp);
+/* TLS 1.3 with AES-GCM or ChaCha20-Poly1305: records of our own for whatever
+ * is not small, by the session's qiop_aead. */
+extern const struct qiop_tls_engine qiop_tls_engine_record;
+
+/* Choose the best engine for the session, of those its credentials allow. With
+ * all locks, when the handshake is complete. */
+void qiop_tls_engine_start(struct qiop_tls_session *s);
 /* "ipsec-mb", "aead" or "gnutls". */
 const char *qiop_tls_engine_name(const struct qiop_tls_session *s);
 
@@ -64,11 +72,5 @@ int qiop_tls_gnutls_receive(struct qiop_tls_session *s, gnutls_packet_t *packet,
                             QIOError **errp);
 /* Another record without data: 0, or -1 when it is one too many. */
 int qiop_tls_count_idle(struct qiop_tls_session *s, QIOError **errp);
-
-/* ---- engine-record.c: TLS 1.3 with records of our own ---- */
-
-/* With all locks. 0, -1, or 1 when it cannot serve the session. */
-int qiop_tls_record_start(struct qiop_tls_session *s,
-                          const struct qiop_aead *aead, QIOError **errp);
 
 #endif

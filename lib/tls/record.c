@@ -17,6 +17,7 @@
  *   sealing needs. Outside such a section nothing that GnuTLS pushes is
  *   accepted (push() in session.c), so a record of its own under a number of
  *   ours cannot leave.
+ * - The keys are given up only in the same way, together with the number.
  * - No copy of the key seals anywhere else: each direction has one context.
  *
  * A new key comes from the key schedule of GnuTLS, which never goes back.
@@ -53,7 +54,7 @@ int qiop_record_set(struct qiop_record *r, const gnutls_datum_t *key,
         return 0;
     }
     qiop_record_clear(r);
-    r->ctx = r->aead->make(r->cipher, key, errp);
+    r->ctx = r->aead->make(r->shared, r->cipher, key, errp);
     if (!r->ctx) {
         return -1;
     }

@@ -46,9 +46,11 @@ struct qiop_aead {
     const char *name;
     /* More pieces than this are gathered before they are sealed. */
     size_t pieces;
-    /* NULL: QIO_ERROR_UNSUPPORTED if not on this machine. */
-    void *(*make)(gnutls_cipher_algorithm_t cipher, const gnutls_datum_t *key,
-                  QIOError **errp);
+    /* What contexts need of the machine, to free(), in *shared. 0, -1, or 1
+     * when it is the wrong one. Optional. */
+    int (*load)(void **shared, QIOError **errp);
+    void *(*make)(const void *shared, gnutls_cipher_algorithm_t cipher,
+                  const gnutls_datum_t *key, QIOError **errp);
     /* Wipes the key. */
     void (*destroy)(void *ctx);
     /* src (`len` bytes) encrypted to dst, the tag behind it. One piece of src
@@ -70,6 +72,7 @@ extern const struct qiop_aead qiop_aead_ipsecmb;
 /* One direction: a key and how many records it has protected. */
 struct qiop_record {
     const struct qiop_aead *aead;
+    const void *shared;
     void *ctx;
     gnutls_cipher_algorithm_t cipher;
     uint8_t key[QIOP_RECORD_KEY_MAX];
@@ -82,7 +85,7 @@ struct qiop_record {
  * number never goes back. 0 or -1. */
 int qiop_record_set(struct qiop_record *r, const gnutls_datum_t *key,
                     const gnutls_datum_t *iv, uint64_t seq, QIOError **errp);
-/* Wipe and free; aead and cipher stay. */
+/* Wipe and free; what it was made of stays. */
 void qiop_record_clear(struct qiop_record *r);
 
 void qiop_record_nonce(const uint8_t *iv, uint64_t seq, uint8_t *nonce);

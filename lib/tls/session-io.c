@@ -41,12 +41,21 @@ void qiop_tls_session_input_commit(struct qiop_tls_session *s, size_t len,
     pthread_mutex_unlock(&s->open_lock);
 }
 
-void qiop_tls_session_rest(struct qiop_tls_session *s)
+bool qiop_tls_session_rest(struct qiop_tls_session *s)
 {
-    pthread_mutex_lock(&s->lock);
+    if (atomic_exchange(&s->stirred, false)) {
+        return false;
+    }
+    pthread_mutex_lock(&s->open_lock);
     qiop_queue_rest(&s->in);
-    qiop_queue_rest(&s->out);
-    pthread_mutex_unlock(&s->lock);
+    /* Whoever has it is filling the output. */
+    if (pthread_mutex_trylock(&s->seal_lock) == 0) {
+        qiop_queue_rest(&s->out);
+        s->engine->rest(s);
+        qiop_tls_seal_leave(s);
+    }
+    pthread_mutex_unlock(&s->open_lock);
+    return true;
 }
 
 void qiop_tls_session_input_end(struct qiop_tls_session *s, QIOError *cause)

@@ -28,14 +28,18 @@
 
 #define QIOP_TLS_NO_ALERT (-1)
 
-/* engine-record.c */
-struct qiop_tls_records {
-    struct qiop_record seal; /* seal_lock */
-    struct qiop_record open; /* open_lock */
-    bool lent;               /* GnuTLS may send; seal_lock */
-    /* Plaintext that the reader has no room for yet; open_lock. */
+/* engine-record.c: a direction whose keys we have taken. */
+struct qiop_tls_sealing {
+    struct qiop_record r;
+    bool lent; /* GnuTLS may send */
+};
+
+struct qiop_tls_opening {
+    struct qiop_record r;
+    uint8_t type; /* where it goes when the content fills the caller's memory */
+    /* Plaintext that the reader has no room for yet, of a record's size. */
+    uint8_t *held;
     size_t held_off, held_len;
-    uint8_t held[QIOP_RECORD_INNER_MAX];
 };
 
 struct qiop_tls_session {
@@ -83,7 +87,10 @@ struct qiop_tls_session {
     char *psk_user;   /* whom a client says it is, for messages */
     bool psk_unknown; /* ... and we do not know him */
 
-    struct qiop_tls_records *records; /* NULL: GnuTLS has them */
+    const struct qiop_aead *aead;     /* who protects data; NULL: GnuTLS */
+    struct qiop_tls_sealing *sealing; /* seal_lock; NULL: GnuTLS has the keys */
+    struct qiop_tls_opening *opening; /* open_lock; NULL: the same */
+    atomic_bool stirred;              /* used since it last wanted to rest */
     size_t record_max;                /* plaintext that the peer takes in one */
     unsigned idle_records;            /* without data in a row; open_lock */
     /* engine-gnutls.c */

@@ -406,9 +406,7 @@ static int complete(struct qiop_tls_session *s, QIOError **errp)
         qiop_tls_authorize_psk(s, errp)) {
         return -1;
     }
-    if (qiop_tls_engine_start(s, errp)) {
-        return -1;
-    }
+    qiop_tls_engine_start(s);
     s->only_data = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
     atomic_store(&s->done, true);
     return 0;

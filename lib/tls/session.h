@@ -52,8 +52,9 @@ uint8_t *qiop_tls_session_input_reserve(struct qiop_tls_session *s,
 void qiop_tls_session_input_commit(struct qiop_tls_session *s, size_t len,
                                    size_t avail);
 /* Nothing happens for the time being: free the memory of empty buffers. Not
- * between input_reserve and input_commit. */
-void qiop_tls_session_rest(struct qiop_tls_session *s);
+ * between input_reserve and input_commit. False when there was more than a
+ * little to do since the last call: ask again in a while. */
+bool qiop_tls_session_rest(struct qiop_tls_session *s);
 /* No more input will come: the stream ended (NULL), or why; taken over. */
 void qiop_tls_session_input_end(struct qiop_tls_session *s, QIOError *cause);
 bool qiop_tls_session_input_ended(struct qiop_tls_session *s);

@@ -29,6 +29,7 @@
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
+void *__libc_memalign(size_t alignment, size_t size);
 void __libc_free(void *p);
 
 static bool armed;
@@ -71,6 +72,17 @@ QIO_API void *realloc(void *p, size_t size)
         return NULL;
     }
     return p ? __libc_realloc(p, size) : taken(__libc_realloc(p, size));
+}
+
+QIO_API int posix_memalign(void **out, size_t alignment, size_t size)
+{
+    void *p = fails_now() ? NULL : taken(__libc_memalign(alignment, size));
+
+    if (!p) {
+        return ENOMEM;
+    }
+    *out = p;
+    return 0;
 }
 
 QIO_API void free(void *p)

@@ -27,6 +27,22 @@ static const struct {
 
 #define ROOM (QIOP_RECORD_HEADER + QIOP_RECORD_CIPHER_MAX + 1)
 
+/* What an implementation knows of the machine, once; false: not on this one. */
+static bool shared_of(const struct qiop_aead *aead, const void **shared)
+{
+    static void *loaded[AEADS];
+    size_t i = aead == aeads[0] ? 0 : AEADS - 1;
+    QIOError *err = NULL;
+    int ret = 0;
+
+    if (aead->load && !loaded[i]) {
+        ret = aead->load(&loaded[i], &err);
+        qiotest_ok(&err);
+    }
+    *shared = loaded[i];
+    return ret == 0;
+}
+
 static unsigned seed = 1;
 
 static unsigned next_random(void)
@@ -35,7 +51,6 @@ static unsigned next_random(void)
     return seed >> 8 & 0xffffff;
 }
 
-/* Not on this CPU: left out, the engine does the same. */
 static bool direction(struct qiop_record *r, const struct qiop_aead *aead,
                       int cipher, uint8_t fill, uint64_t seq)
 {
@@ -49,10 +64,10 @@ static bool direction(struct qiop_record *r, const struct qiop_aead *aead,
     memset(r, 0, sizeof(*r));
     r->aead = aead;
     r->cipher = ciphers[cipher].id;
-    if (qiop_record_set(r, &key, &iv, seq, &err)) {
-        qiotest_error(&err, QIO_ERROR_UNSUPPORTED);
+    if (!shared_of(aead, &r->shared)) {
         return false;
     }
+    ck_assert_int_eq(qiop_record_set(r, &key, &iv, seq, &err), 0);
     return true;
 }
 
@@ -148,9 +163,11 @@ START_TEST(known_answers)
         struct qiop_record r = {.aead = aeads[k],
                                 .cipher = GNUTLS_CIPHER_AES_128_GCM};
 
-        if (qiop_record_set(&r, &key, &iv, traces[_i].seq, NULL)) {
+        if (!shared_of(aeads[k], &r.shared)) {
             continue;
         }
+        ck_assert_int_eq(qiop_record_set(&r, &key, &iv, traces[_i].seq, NULL),
+                         0);
         seal_one(&r, data, sizeof(data), out);
         ck_assert_mem_eq(out, traces[_i].record, sizeof(traces[_i].record));
         qiop_record_clear(&r);
