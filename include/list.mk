@@ -8,6 +8,7 @@ qio_headers = \
 	include/qio/channel-socket.h \
 	include/qio/channel-tls.h \
 	include/qio/channel-unix.h \
+	include/qio/channel-websocket.h \
 	include/qio/channel.h \
 	include/qio/endpoint.h \
 	include/qio/error.h \
@@ -17,7 +18,8 @@ qio_headers = \
 	include/qio/objects.h \
 	include/qio/qio.h \
 	include/qio/task.h \
-	include/qio/tls-creds.h
+	include/qio/tls-creds.h \
+	include/qio/websocket.h
 
 migration_headers = \
 	include/qio/migration/connect.h \

@@ -24,6 +24,8 @@
 /* A layer below reports a cut itself; taking it as the end above is too late.
  */
 #define CONTRACT_CUT_SEEN_BELOW 0x80
+/* That truncation is QIO_ERROR_WEBSOCKET_TRUNCATED instead. */
+#define CONTRACT_WEBSOCKET_ENDS 0x100
 
 struct qio_contract {
     const char *name;

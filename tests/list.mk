@@ -10,7 +10,8 @@ qiotest_sources = \
 	tests/tlscert.c tests/tlscert.h \
 	tests/tlsdir.c tests/tlsdir.h \
 	tests/tlspair.c tests/tlspair.h \
-	tests/trickle.c tests/trickle.h
+	tests/trickle.c tests/trickle.h \
+	tests/wspair.c tests/wspair.h
 
 failmalloc_sources = tests/failmalloc.c tests/failmalloc.h
 

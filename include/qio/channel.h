@@ -54,7 +54,8 @@ typedef enum QIOChannelFeature {
 
 /* Flags for reading: look without taking (needs the feature). */
 #define QIO_CHANNEL_READ_FLAG_MSG_PEEK 0x1
-/* Take the end of a TLS stream without close_notify as a normal end of file.
+/* Take the end of a TLS stream without close_notify, or of a websocket without
+ * close frame, as a normal end of file.
  * An attacker can then cut the stream unnoticed: only for streams that carry
  * their own end. */
 #define QIO_CHANNEL_READ_FLAG_RELAXED_EOF 0x2
@@ -165,8 +166,9 @@ QIO_API int qio_channel_wait(QIOChannel *ioc, unsigned events, int timeout_ms,
  * Returns: bytes read (at least 1), 0 at the end of the stream (and when iov
  *   has no room), QIO_CHANNEL_ERR_BLOCK, or -1.
  * Errors: also QIO_ERROR_FD_TRUNCATED: descriptors were lost on the way (those
- *   that did arrive are closed); QIO_ERROR_TLS_TRUNCATED; QIO_ERROR_INVALID
- *   for fds or flags without the feature.
+ *   that did arrive are closed); QIO_ERROR_TLS_TRUNCATED,
+ *   QIO_ERROR_WEBSOCKET_TRUNCATED; QIO_ERROR_INVALID for fds or flags without
+ *   the feature.
  * Since: 0.1
  */
 QIO_API ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,

@@ -49,6 +49,9 @@ typedef enum QIOErrorCode {
     QIO_ERROR_AUTHZ,         /* the peer is known, but not allowed */
     QIO_ERROR_COMMAND,       /* a command could not run or exited badly */
     QIO_ERROR_STREAM,        /* malformed or incomplete migration stream */
+    QIO_ERROR_WEBSOCKET,     /* websocket protocol failure, or we refuse */
+    QIO_ERROR_WEBSOCKET_TRUNCATED, /* end of stream without close frame */
+    QIO_ERROR_WEBSOCKET_REJECTED,  /* the peer refuses, or closed in anger */
 } QIOErrorCode;
 
 /* What a caller would do about it. */

@@ -11,6 +11,7 @@
 #include <qio/channel-socket.h>
 #include <qio/channel-tls.h>
 #include <qio/channel-unix.h>
+#include <qio/channel-websocket.h>
 #include <qio/channel.h>
 #include <qio/endpoint.h>
 #include <qio/error.h>
@@ -20,5 +21,6 @@
 #include <qio/objects.h>
 #include <qio/task.h>
 #include <qio/tls-creds.h>
+#include <qio/websocket.h>
 
 #endif

@@ -57,6 +57,9 @@ static const char *const code_names[] = {
     [QIO_ERROR_AUTHZ] = "AUTHZ",
     [QIO_ERROR_COMMAND] = "COMMAND",
     [QIO_ERROR_STREAM] = "STREAM",
+    [QIO_ERROR_WEBSOCKET] = "WEBSOCKET",
+    [QIO_ERROR_WEBSOCKET_TRUNCATED] = "WEBSOCKET_TRUNCATED",
+    [QIO_ERROR_WEBSOCKET_REJECTED] = "WEBSOCKET_REJECTED",
 };
 
 const char *qio_error_code_name(QIOErrorCode code)
@@ -141,6 +144,7 @@ QIOErrorCategory qio_error_category(const QIOError *err)
     case QIO_ERROR_BROKEN:
     case QIO_ERROR_RESOLVE:
     case QIO_ERROR_IN_USE:
+    case QIO_ERROR_WEBSOCKET_TRUNCATED:
         return QIO_ERROR_CATEGORY_RETRY;
     case QIO_ERROR_CONNECT:
         if (err->sys_errno == EACCES || err->sys_errno == EPERM) {
@@ -153,6 +157,7 @@ QIOErrorCategory qio_error_category(const QIOError *err)
     case QIO_ERROR_TLS_TRUNCATED:
     case QIO_ERROR_TLS_VERIFY:
     case QIO_ERROR_AUTHZ:
+    case QIO_ERROR_WEBSOCKET:
         return QIO_ERROR_CATEGORY_SECURITY;
     default:
         return QIO_ERROR_CATEGORY_REPORT;

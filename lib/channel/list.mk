@@ -6,4 +6,11 @@ channel_sources = \
 	lib/channel/socket-priv.c lib/channel/socket-priv.h \
 	lib/channel/socket.c \
 	lib/channel/tls.c \
-	lib/channel/unix.c
+	lib/channel/unix.c \
+	lib/channel/websocket-alive.c \
+	lib/channel/websocket-in.c \
+	lib/channel/websocket-message.c \
+	lib/channel/websocket-open.c \
+	lib/channel/websocket-out.c \
+	lib/channel/websocket-priv.h \
+	lib/channel/websocket.c

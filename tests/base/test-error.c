@@ -128,9 +128,11 @@ START_TEST(test_copy)
 }
 END_TEST
 
+#define LAST_CODE QIO_ERROR_WEBSOCKET_REJECTED
+
 START_TEST(test_code_names)
 {
-    for (int i = 0; i <= QIO_ERROR_STREAM; i++) {
+    for (int i = 0; i <= LAST_CODE; i++) {
         const char *name = qio_error_code_name((QIOErrorCode)i);
 
         ck_assert_ptr_nonnull(name);
@@ -142,7 +144,7 @@ START_TEST(test_code_names)
     ck_assert_str_eq(qio_error_code_name(QIO_ERROR_TLS_TRUNCATED),
                      "TLS_TRUNCATED");
     ck_assert_str_eq(qio_error_code_name(QIO_ERROR_STREAM), "STREAM");
-    ck_assert_str_eq(qio_error_code_name((QIOErrorCode)(QIO_ERROR_STREAM + 1)),
+    ck_assert_str_eq(qio_error_code_name((QIOErrorCode)(LAST_CODE + 1)),
                      "UNKNOWN");
     ck_assert_str_eq(qio_error_code_name((QIOErrorCode)-1), "UNKNOWN");
 }
@@ -168,6 +170,9 @@ static const struct {
     {QIO_ERROR_TLS_TRUNCATED, 0, QIO_ERROR_CATEGORY_SECURITY},
     {QIO_ERROR_TLS_VERIFY, 0, QIO_ERROR_CATEGORY_SECURITY},
     {QIO_ERROR_AUTHZ, 0, QIO_ERROR_CATEGORY_SECURITY},
+    {QIO_ERROR_WEBSOCKET, 0, QIO_ERROR_CATEGORY_SECURITY},
+    {QIO_ERROR_WEBSOCKET_TRUNCATED, 0, QIO_ERROR_CATEGORY_RETRY},
+    {QIO_ERROR_WEBSOCKET_REJECTED, 0, QIO_ERROR_CATEGORY_REPORT},
     {(QIOErrorCode)4711, 0, QIO_ERROR_CATEGORY_REPORT},
 };
 

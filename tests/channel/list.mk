@@ -5,6 +5,7 @@ channel_tests = \
 	tests/channel/test-contract \
 	tests/channel/test-contract-command \
 	tests/channel/test-contract-tls \
+	tests/channel/test-contract-websocket \
 	tests/channel/test-fd \
 	tests/channel/test-nomem \
 	tests/channel/test-nomem-tls \
