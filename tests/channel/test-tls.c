@@ -305,6 +305,44 @@ START_TEST(peer_gone)
 END_TEST
 
 /* More than the transport takes: what close cannot send, it says. */
+/* Looking for the peer's reason, a writer that failed reads ahead as far as it
+ * may; the reader gets all of that and what comes behind it. */
+START_TEST(peer_gone_with_much_to_read)
+{
+    enum { LEN = 100000 };
+    QIOError *err = NULL;
+    struct tlspair_result result[2];
+    struct tlspair_creds creds;
+    char *buf = malloc(LEN);
+    struct pair p;
+    ssize_t n;
+
+    ck_assert_int_eq(pair_unix(NULL, p.base, &err), 0);
+    tlspair_creds_make(&creds, versions[_i]);
+    p.client =
+        qio_channel_tls_new_client(p.base[0], creds.client, "localhost", &err);
+    p.server = qio_channel_tls_new_server(p.base[1], creds.server, NULL, &err);
+    qiotest_ok(&err);
+    tlspair_creds_free(&creds);
+    ck_assert_int_eq(qio_channel_tls_set_buffers(p.client, 1, 1, &err), 0);
+    tlspair_handshake(p.client, p.server, &result[0], &result[1]);
+    qiotest_ok(&result[0].err);
+    qiotest_ok(&result[1].err);
+    memset(buf, 'x', LEN);
+    ck_assert_int_eq(qio_channel_write_all(p.server, buf, LEN, &err), 0);
+    ck_assert_int_eq(qio_channel_close(p.server, &err), 0);
+    while ((n = qio_channel_write(p.client, buf, 1000, &err)) > 0) {
+        ;
+    }
+    ck_assert_int_eq(n, -1);
+    qiotest_error(&err, QIO_ERROR_BROKEN);
+    ck_assert_int_eq(qio_channel_read_all(p.client, buf, LEN, &err), 0);
+    qiotest_ok(&err);
+    pair_free(&p);
+    free(buf);
+}
+END_TEST
+
 START_TEST(close_with_output)
 {
     struct pair p;
@@ -607,6 +645,7 @@ int main(void)
     tcase_add_loop_test(tc, abort_is_no_end, 0, 2);
     tcase_add_loop_test(tc, abort_seen_by_writer, 0, 2);
     tcase_add_loop_test(tc, peer_gone, 0, 2);
+    tcase_add_loop_test(tc, peer_gone_with_much_to_read, 0, 2);
     tcase_add_loop_test(tc, close_with_output, 0, 2);
     tcase_add_loop_test(tc, shutdown_after_data, 0, 2);
     tc = qiotest_case(s, "waiting");
