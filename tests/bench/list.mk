@@ -7,8 +7,13 @@ bench_programs = \
 
 # Built by make check, too.
 scale_programs = \
+	tests/bench/bench-crowd \
 	tests/bench/bench-idle
 
+tests_bench_bench_crowd_SOURCES = tests/bench/bench-crowd.c \
+	tests/bench/bench-tls.c tests/bench/bench-tls.h \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_crowd_LDADD = libqio.la $(GNUTLS_LIBS)
 tests_bench_bench_idle_SOURCES = tests/bench/bench-idle.c \
 	tests/bench/bench-idle.h \
 	tests/bench/idle-clients.c tests/bench/idle-servers.c \

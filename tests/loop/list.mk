@@ -14,6 +14,11 @@ loop_tests = \
 	tests/loop/test-transfer \
 	tests/loop/test-watch
 
+# Used by scripts in tests/interop.
+loop_programs = \
+	tests/loop/connect-name
+
+tests_loop_connect_name_LDADD = libqio.la
 tests_loop_test_cancel_SOURCES = tests/loop/test-cancel.c \
 	tests/loop/opening.h tests/loop/waiter.h
 tests_loop_test_copy_SOURCES = tests/loop/test-copy.c tests/loop/waiter.h
