@@ -9,8 +9,8 @@
  *
  *   handshakes   time: 10 s each by default. Number: 1024 at once by default;
  *                the next client then takes the place of the one that has been
- *                at it for longest. So clients that connect and stay silent do
- *                not keep the others out.
+ *                at it for longest, but leaves it 100 ms. So clients that
+ *                connect and stay silent do not keep the others out.
  *   connections  unlimited by default. A connection counts from being accepted
  *                until its channel is closed (or the last reference dropped).
  * At the limit nobody is accepted; clients wait in the kernel's backlog.

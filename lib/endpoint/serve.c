@@ -10,12 +10,16 @@
 #include "endpoint/listener.h"
 
 #include <stdlib.h>
+#include "base/clock.h"
 #include "loop/loop.h"
 
 /* Clients of one socket accepted before the others have their turn. */
 #define TURN 16
 /* After a lack of descriptors or memory. */
 #define BACKOFF_MS 100
+/* A handshake has its place for so long at least, however many want it: clients
+ * that come in bursts must not drive out one that is getting on. */
+#define PLACE_MS 100
 
 struct door {
     struct qiop_serving *s;
@@ -36,6 +40,7 @@ struct qiop_serving {
     struct qiop_job look; /* at the limits, and at what accepts once */
     QIOTimer *backoff;
     bool backing_off;
+    QIOTimer *patience; /* until a place can be taken */
     bool paused;
     struct qiop_list handshakes; /* the oldest one first */
     size_t n_handshakes;
@@ -46,6 +51,7 @@ struct handshake {
     struct qiop_list node;
     struct qiop_serving *s; /* NULL: nobody cares any more */
     QIOTask *task;
+    int64_t place_until; /* nobody else takes it before */
     bool leaving;
 };
 
@@ -83,9 +89,25 @@ static void report_own(struct qiop_serving *s, QIOError *err)
 
 /* ---- limits ---- */
 
+static size_t places(const struct qiop_serving *s)
+{
+    return s->l->max_handshakes ? s->l->max_handshakes : 1;
+}
+
+/* 0, or milliseconds until the oldest handshake may have to go. */
+static int wait_for_place(const struct qiop_serving *s)
+{
+    struct handshake *oldest =
+        qiop_list_entry(s->handshakes.next, struct handshake, node);
+
+    return s->n_handshakes < places(s)
+               ? 0
+               : qiop_deadline_left_ms(oldest->place_until);
+}
+
 static bool has_room(const struct qiop_serving *s)
 {
-    return !s->paused && !s->backing_off &&
+    return !s->paused && !s->backing_off && !wait_for_place(s) &&
            (!s->l->max_connections ||
             qiop_census_count(s->l->census) < s->l->max_connections);
 }
@@ -93,7 +115,11 @@ static bool has_room(const struct qiop_serving *s)
 static void set_doors(struct qiop_serving *s)
 {
     unsigned events = has_room(s) ? QIO_EVENT_IN : 0;
+    int wait_ms = wait_for_place(s);
 
+    if (wait_ms && qio_timer_start(s->patience, wait_ms, 0, NULL) < 0) {
+        events = QIO_EVENT_IN;
+    }
     for (size_t i = 0; i < s->n_doors; i++) {
         qio_watch_set_events(s->doors[i].watch, events);
     }
@@ -106,6 +132,14 @@ static void resume(QIOTimer *timer, void *opaque)
     (void)timer;
     s->backing_off = false;
     set_doors(s);
+}
+
+static void look_soon(QIOTimer *timer, void *opaque)
+{
+    struct qiop_serving *s = opaque;
+
+    (void)timer;
+    qiop_loop_post(s->loop, &s->look);
 }
 
 /* The client waits in the backlog, where nobody is lost. */
@@ -133,6 +167,9 @@ static void opened(QIOTask *task, void *opaque)
     if (!s) {
         return;
     }
+    if (wait_for_place(s)) {
+        qiop_loop_post(s->loop, &s->look);
+    }
     qiop_list_remove(&h->node);
     s->n_handshakes -= !h->leaving;
     s->refs++;
@@ -147,9 +184,7 @@ static void opened(QIOTask *task, void *opaque)
 /* Of those who take long, the one that takes longest goes. */
 static void make_place(struct qiop_serving *s)
 {
-    size_t most = s->l->max_handshakes ? s->l->max_handshakes : 1;
-
-    while (s->n_handshakes >= most) {
+    while (s->n_handshakes >= places(s)) {
         struct handshake *h =
             qiop_list_entry(s->handshakes.next, struct handshake, node);
 
@@ -172,6 +207,7 @@ static int begin_handshake(struct qiop_serving *s, QIOChannel *top,
     }
     make_place(s);
     h->s = s;
+    h->place_until = qiop_deadline(PLACE_MS);
     qiop_list_init(&h->node);
     h->task = qio_channel_open_async(top, s->loop, s->l->handshake_timeout_ms,
                                      opened, h, free, errp);
@@ -342,6 +378,7 @@ void qio_listener_stop(QIOListener *l)
     }
     remove_watch(s->bell);
     qio_timer_free(s->backoff);
+    qio_timer_free(s->patience);
     forget(&s->handshakes);
     forget(&s->leaving);
     unref(s);
@@ -353,7 +390,9 @@ static int open_doors(QIOListener *l, struct qiop_serving *s, QIOError **errp)
     s->bell = qio_loop_add_fd_watch(s->loop, l->wake_fd, QIO_EVENT_IN, shut, s,
                                     bell_gone, errp);
     s->backoff = s->bell ? qio_timer_new(s->loop, resume, s, errp) : NULL;
-    if (!s->backoff) {
+    s->patience =
+        s->backoff ? qio_timer_new(s->loop, look_soon, s, errp) : NULL;
+    if (!s->patience) {
         return -1;
     }
     for (; s->n_doors < l->n_polls; s->n_doors++) {
@@ -449,6 +488,7 @@ void qio_listener_set_max_connections(QIOListener *l, size_t n)
 void qio_listener_set_max_handshakes(QIOListener *l, size_t n)
 {
     l->max_handshakes = n;
+    look_again(l);
 }
 
 void qio_listener_set_handshake_timeout(QIOListener *l, int timeout_ms)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <qio/channel-socket.h>
 #include <qio/listener.h>
+#include "base/clock.h"
 #include "base/fd.h"
 #include "qiotest.h"
 #include "tlspair.h"
@@ -394,6 +395,38 @@ START_TEST(test_silent_crowd)
 }
 END_TEST
 
+/* A burst does not drive out one who came just before. */
+START_TEST(test_burst)
+{
+    struct server s = {.keep = MANY};
+    QIOChannel *c[MANY];
+    int64_t begin_us;
+
+    begin(&s);
+    add(&s, "tcp:127.0.0.1:0,tls-creds=tls0");
+    qio_listener_set_max_handshakes(s.l, 2);
+    serve(&s);
+    begin_us = qiop_now_us();
+    for (int i = 0; i < 6; i++) {
+        c[i] = client(&s, 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        await(&s, &s.troubles, 2 * i + 1);
+        ck_assert_int_eq(s.last, QIO_ERROR_CANCELLED);
+        ck_assert_int_ge(qiop_now_us() - begin_us, (i + 1) * 100000 - 1000);
+        ck_assert_uint_le(qio_listener_handshakes(s.l), 2);
+    }
+    await(&s, &s.troubles, 4);
+    /* A place that is left is taken at once. */
+    for (int i = 0; i < 6; i++) {
+        qio_channel_unref(c[i]);
+    }
+    await(&s, &s.troubles, 6);
+    ck_assert_uint_eq(qio_listener_handshakes(s.l), 0);
+    finish(&s);
+}
+END_TEST
+
 /* Without descriptors nobody new is accepted, nobody in is lost, and those who
  * wait get in when there are some again. */
 START_TEST(test_no_descriptors)
@@ -570,6 +603,7 @@ int main(void)
     tcase_add_test(tc, test_handshake_deadline);
     tcase_add_test(tc, test_garbage);
     tcase_add_test(tc, test_silent_crowd);
+    tcase_add_test(tc, test_burst);
     tcase_add_test(tc, test_no_descriptors);
     tcase_add_loop_test(tc, test_ends, 0, 5);
     tcase_add_loop_test(tc, test_freed_within, 0, 2);
