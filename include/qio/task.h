@@ -103,8 +103,8 @@ QIO_API QIOTask *qio_task_run_in_thread(QIOLoop *loop, QIOTaskWorker *worker,
  * including ioc: resolving, connecting, handshakes. After any failure, a
  * timeout or cancel too, the channel is of no use any more but to be closed.
  * qio_channel_socket_connect_async: make a channel to addr and open it.
- * qio_channel_tls_handshake_async: qio_channel_open_async() under its familiar
- *   name.
+ * qio_channel_tls_handshake_async, qio_channel_websocket_handshake_async:
+ *   qio_channel_open_async() under its familiar names.
  *
  * Errors: those of opening. Since: 0.1
  */
@@ -122,6 +122,10 @@ QIO_API QIOTask *qio_channel_tls_handshake_async(QIOChannel *ioc, QIOLoop *loop,
                                                  QIOTaskFunc *fn, void *opaque,
                                                  QIODestroyFunc *destroy,
                                                  QIOError **errp);
+
+QIO_API QIOTask *qio_channel_websocket_handshake_async(
+    QIOChannel *ioc, QIOLoop *loop, int timeout_ms, QIOTaskFunc *fn,
+    void *opaque, QIODestroyFunc *destroy, QIOError **errp);
 
 /*
  * qio_channel_read_all_async: fill buf with len bytes. QIO_ERROR_EOF when the

@@ -62,6 +62,16 @@ QIOTask *qio_channel_tls_handshake_async(QIOChannel *ioc, QIOLoop *loop,
                                   errp);
 }
 
+QIOTask *qio_channel_websocket_handshake_async(QIOChannel *ioc, QIOLoop *loop,
+                                               int timeout_ms, QIOTaskFunc *fn,
+                                               void *opaque,
+                                               QIODestroyFunc *destroy,
+                                               QIOError **errp)
+{
+    return qio_channel_open_async(ioc, loop, timeout_ms, fn, opaque, destroy,
+                                  errp);
+}
+
 QIOTask *qio_channel_socket_connect_async(const QIOAddress *addr, QIOLoop *loop,
                                           int timeout_ms, QIOTaskFunc *fn,
                                           void *opaque, QIODestroyFunc *destroy,
