@@ -17,6 +17,7 @@ qio_headers = \
 	include/qio/macros.h \
 	include/qio/objects.h \
 	include/qio/qio.h \
+	include/qio/spawn.h \
 	include/qio/task.h \
 	include/qio/tls-creds.h \
 	include/qio/websocket.h

@@ -19,6 +19,7 @@
 #include <qio/loop.h>
 #include <qio/macros.h>
 #include <qio/objects.h>
+#include <qio/spawn.h>
 #include <qio/task.h>
 #include <qio/tls-creds.h>
 #include <qio/websocket.h>

@@ -174,6 +174,29 @@ QIO_API QIOTask *qio_channel_copy_async(QIOChannel *a, QIOChannel *b,
                                         void *opaque, QIODestroyFunc *destroy,
                                         QIOError **errp);
 
+/* ---- commands ---- */
+
+/*
+ * qio_channel_command_wait_async: qio_channel_command_wait(). In the callback,
+ *   and later, that function with a timeout of 0 gives the status. A command
+ *   that runs on after timeout_ms, or a cancel, is left alone.
+ * qio_channel_command_terminate_async: qio_channel_command_terminate():
+ * SIGTERM, after grace_ms SIGKILL; it succeeds when the command has ended,
+ * however it did. Cancelled, or late, it sends no more signals.
+ *
+ * What the command says to a captured standard error is read meanwhile. The
+ * channel may be closed before. One of these at a time.
+ * Errors: also QIO_ERROR_INVALID: no command. Since: 0.1
+ */
+QIO_API QIOTask *qio_channel_command_wait_async(QIOChannel *ioc, QIOLoop *loop,
+                                                int timeout_ms, QIOTaskFunc *fn,
+                                                void *opaque,
+                                                QIODestroyFunc *destroy,
+                                                QIOError **errp);
+QIO_API QIOTask *qio_channel_command_terminate_async(
+    QIOChannel *ioc, QIOLoop *loop, int grace_ms, int timeout_ms,
+    QIOTaskFunc *fn, void *opaque, QIODestroyFunc *destroy, QIOError **errp);
+
 /* ---- names ---- */
 
 /*

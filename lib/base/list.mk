@@ -10,4 +10,6 @@ base_sources = \
 	lib/base/optstr.c \
 	lib/base/optstr.h \
 	lib/base/queue.c \
-	lib/base/queue.h
+	lib/base/queue.h \
+	lib/base/tail.c \
+	lib/base/tail.h

@@ -1,48 +1,30 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A channel to a child process: pipes for its bytes, a process descriptor for
- * its end. */
+/* A channel to a child process: pipes for its bytes. Its end is in
+ * command-end.c. */
 #include <config.h>
 #include <qio/channel-command.h>
 
-#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <qio/channel-ops.h>
-#include "base/clock.h"
 #include "base/fd.h"
-#include "net/spawn.h"
-
-/* How long to sleep between looks where there are no process descriptors. */
-#define LOOK_FIRST_US 500
-#define LOOK_LAST_US 20000
-
-struct command {
-    struct qiop_spawn child;
-    char *program;
-    /* Shutting down from another thread closes the descriptor that a writer
-     * may be using. Held for one system call that does not wait. */
-    pthread_mutex_t stdin_lock;
-    bool lock_made;
-    bool ended; /* reaped, status is known */
-    int status; /* as from waitpid(2) */
-};
+#include "channel/command-priv.h"
+#include "net/spawn-options.h"
 
 /* ---- bytes ---- */
 
-static int no_pipe(const struct command *c, const char *what, QIOError **errp)
+static int no_pipe(const struct qiop_command *c, const char *what,
+                   QIOError **errp)
 {
     qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
                   "the %s of command '%s' is not connected", what, c->program);
     return -1;
 }
 
-static ssize_t name_command(const struct command *c, ssize_t n, QIOError **errp)
+static ssize_t name_command(const struct qiop_command *c, ssize_t n,
+                            QIOError **errp)
 {
     if (n == -1) {
         qio_error_prefix(errp, "command '%s': ", c->program);
@@ -54,7 +36,7 @@ static ssize_t command_readv(QIOChannel *ioc, const struct iovec *iov,
                              size_t niov, int **fds, size_t *nfds, int flags,
                              QIOError **errp)
 {
-    struct command *c = qio_channel_private(ioc);
+    struct qiop_command *c = qio_channel_private(ioc);
 
     (void)fds;
     (void)nfds;
@@ -70,7 +52,7 @@ static ssize_t command_writev(QIOChannel *ioc, const struct iovec *iov,
                               size_t niov, const int *fds, size_t nfds,
                               int flags, QIOError **errp)
 {
-    struct command *c = qio_channel_private(ioc);
+    struct qiop_command *c = qio_channel_private(ioc);
     ssize_t n;
 
     (void)fds;
@@ -85,10 +67,12 @@ static ssize_t command_writev(QIOChannel *ioc, const struct iovec *iov,
     return n;
 }
 
-/* A direction without a pipe is ready: trying it tells why it is not. */
+/* A direction without a pipe is ready: trying it tells why it is not. Standard
+ * error is emptied whoever waits for whatever, since the command may go on only
+ * then. */
 static void command_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
 {
-    struct command *c = qio_channel_private(ioc);
+    struct qiop_command *c = qio_channel_private(ioc);
     int stdin_fd;
 
     if (events & QIO_EVENT_IN) {
@@ -106,10 +90,11 @@ static void command_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
         }
         qio_poll_set_add_fd(set, stdin_fd, POLLOUT, QIO_EVENT_OUT);
     }
+    qio_poll_set_add_fd(set, qiop_command_drain(c), POLLIN, 0);
     qio_poll_set_ready(set, events & (QIO_EVENT_OPEN | QIO_EVENT_FLUSH));
 }
 
-static void close_stdin(struct command *c)
+static void close_stdin(struct qiop_command *c)
 {
     pthread_mutex_lock(&c->stdin_lock);
     qiop_fd_close(c->child.stdin_fd);
@@ -120,7 +105,7 @@ static void close_stdin(struct command *c)
 static int command_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
                             QIOError **errp)
 {
-    struct command *c = qio_channel_private(ioc);
+    struct qiop_command *c = qio_channel_private(ioc);
 
     (void)errp;
     if (how & QIO_CHANNEL_SHUTDOWN_WRITE) {
@@ -131,10 +116,10 @@ static int command_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
 
 static int command_close(QIOChannel *ioc, QIOError **errp)
 {
-    struct command *c = qio_channel_private(ioc);
+    struct qiop_command *c = qio_channel_private(ioc);
 
     (void)errp;
-    if (c->lock_made) {
+    if (c->locks_made) {
         close_stdin(c);
     }
     qiop_fd_close(c->child.stdout_fd);
@@ -144,17 +129,21 @@ static int command_close(QIOChannel *ioc, QIOError **errp)
 
 static void command_finalize(QIOChannel *ioc)
 {
-    struct command *c = qio_channel_private(ioc);
+    struct qiop_command *c = qio_channel_private(ioc);
 
-    if (c->child.pid > 0) {
+    if (c->child.pid > 0 && !c->ended) {
+        qiop_spawn_abandon(&c->child);
+    } else {
         qiop_fd_close(c->child.pidfd);
-        if (!c->ended) {
-            qiop_spawn_abandon(c->child.pid);
-        }
+        qiop_fd_close(c->child.stderr_fd);
     }
-    if (c->lock_made) {
+    if (c->locks_made > 0) {
         pthread_mutex_destroy(&c->stdin_lock);
     }
+    if (c->locks_made > 1) {
+        pthread_mutex_destroy(&c->stderr_lock);
+    }
+    qiop_tail_free(&c->last_words);
     free(c->program);
 }
 
@@ -173,22 +162,36 @@ static const QIOChannelOps command_ops = {
 
 /* ---- starting ---- */
 
-static int start(struct command *c, const char *const argv[], unsigned pipes,
+static int make_locks(struct qiop_command *c, QIOError **errp)
+{
+    pthread_mutex_t *locks[] = {&c->stdin_lock, &c->stderr_lock};
+
+    for (; c->locks_made < 2; c->locks_made++) {
+        int r = pthread_mutex_init(locks[c->locks_made], NULL);
+
+        if (r) {
+            qio_error_set(errp, QIO_ERROR_SYSTEM, r, "cannot make a lock");
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int start(struct qiop_command *c, const char *const argv[],
+                 unsigned pipes, const QIOSpawnOptions *options,
                  QIOError **errp)
 {
-    int r = pthread_mutex_init(&c->stdin_lock, NULL);
-
-    if (r) {
-        qio_error_set(errp, QIO_ERROR_SYSTEM, r, "cannot make a lock");
+    if (make_locks(c, errp) < 0) {
         return -1;
     }
-    c->lock_made = true;
     c->program = strdup(argv[0]);
-    if (!c->program) {
+    if (!c->program ||
+        (options && options->stderr_keep &&
+         qiop_tail_init(&c->last_words, options->stderr_keep) < 0)) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory for a command");
         return -1;
     }
-    return qiop_spawn(argv, pipes, &c->child, errp);
+    return qiop_spawn(argv, pipes, options, &c->child, errp);
 }
 
 static int pipes_for(int flags, unsigned *pipes)
@@ -208,10 +211,11 @@ static int pipes_for(int flags, unsigned *pipes)
     }
 }
 
-QIOChannel *qio_channel_command_new_spawn(const char *const argv[], int flags,
-                                          QIOError **errp)
+QIOChannel *qio_channel_command_new_options(const char *const argv[], int flags,
+                                            const QIOSpawnOptions *options,
+                                            QIOError **errp)
 {
-    struct command *c;
+    struct qiop_command *c;
     QIOChannel *ioc;
     unsigned pipes;
 
@@ -221,31 +225,28 @@ QIOChannel *qio_channel_command_new_spawn(const char *const argv[], int flags,
                       "O_RDWR");
         return NULL;
     }
-    ioc = qio_channel_alloc(&command_ops, sizeof(struct command), errp);
+    ioc = qio_channel_alloc(&command_ops, sizeof(struct qiop_command), errp);
     if (!ioc) {
         return NULL;
     }
     c = qio_channel_private(ioc);
-    c->child = (struct qiop_spawn){-1, -1, -1, -1};
-    if (start(c, argv, pipes, errp) < 0) {
+    c->child = QIOP_SPAWN_NONE;
+    if (start(c, argv, pipes, options, errp) < 0) {
         qio_channel_unref(ioc);
         return NULL;
     }
     return ioc;
 }
 
-pid_t qio_channel_command_pid(const QIOChannel *ioc)
+QIOChannel *qio_channel_command_new_spawn(const char *const argv[], int flags,
+                                          QIOError **errp)
 {
-    struct command *c = qio_channel_private_if(ioc, &command_ops);
-
-    return c ? c->child.pid : -1;
+    return qio_channel_command_new_options(argv, flags, NULL, errp);
 }
 
-/* ---- its end ---- */
-
-static struct command *get_command(QIOChannel *ioc, QIOError **errp)
+struct qiop_command *qiop_command_get(const QIOChannel *ioc, QIOError **errp)
 {
-    struct command *c = qio_channel_private_if(ioc, &command_ops);
+    struct qiop_command *c = qio_channel_private_if(ioc, &command_ops);
 
     if (!c) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0, "not a command channel");
@@ -253,131 +254,16 @@ static struct command *get_command(QIOChannel *ioc, QIOError **errp)
     return c;
 }
 
-/* 1 when it has ended, 0 when it runs, -1. */
-static int look(struct command *c, QIOError **errp)
+pid_t qio_channel_command_pid(const QIOChannel *ioc)
 {
-    int r;
+    struct qiop_command *c = qiop_command_get(ioc, NULL);
 
-    if (c->ended) {
-        return 1;
-    }
-    r = qiop_spawn_try_wait(c->child.pid, &c->status, errp);
-    if (r > 0) {
-        c->ended = true;
-    }
-    if (r < 0) {
-        qio_error_prefix(errp, "command '%s': ", c->program);
-    }
-    return r;
+    return c ? c->child.pid : -1;
 }
 
-static void sleep_until_look(int64_t deadline, int64_t *pause_us)
+int qio_channel_command_pidfd(const QIOChannel *ioc)
 {
-    int64_t left =
-        deadline == QIOP_NEVER ? *pause_us : deadline - qiop_now_us();
-    struct timespec ts = {0, 0};
+    struct qiop_command *c = qiop_command_get(ioc, NULL);
 
-    if (left > *pause_us) {
-        left = *pause_us;
-    }
-    if (left > 0) {
-        ts.tv_nsec = (long)left * 1000;
-        nanosleep(&ts, NULL);
-    }
-    *pause_us = *pause_us * 2 < LOOK_LAST_US ? *pause_us * 2 : LOOK_LAST_US;
-}
-
-/* 1 when it has ended, 0 when the deadline passed, -1. */
-static int wait_for_end(struct command *c, int64_t deadline, QIOError **errp)
-{
-    struct pollfd pfd = {.fd = c->child.pidfd, .events = POLLIN};
-    int64_t pause_us = LOOK_FIRST_US;
-
-    for (;;) {
-        int r = look(c, errp);
-
-        if (r != 0) {
-            return r;
-        }
-        if (qiop_deadline_passed(deadline)) {
-            return 0;
-        }
-        if (pfd.fd < 0) {
-            sleep_until_look(deadline, &pause_us);
-            continue;
-        }
-        if (poll(&pfd, 1, qiop_deadline_left_ms(deadline)) < 0 &&
-            errno != EINTR) {
-            pfd.fd = -1;
-        }
-    }
-}
-
-static int judge(const struct command *c, QIOError **errp)
-{
-    if (WIFSIGNALED(c->status)) {
-        int sig = WTERMSIG(c->status);
-        const char *what = sigdescr_np(sig);
-
-        qio_error_set(errp, QIO_ERROR_COMMAND, 0,
-                      "command '%s' was ended by signal %d (%s)", c->program,
-                      sig, what ? what : "unknown");
-        return -1;
-    }
-    if (WEXITSTATUS(c->status) != 0) {
-        qio_error_set(errp, QIO_ERROR_COMMAND, 0,
-                      "command '%s' exited with status %d", c->program,
-                      WEXITSTATUS(c->status));
-        return -1;
-    }
-    return 0;
-}
-
-int qio_channel_command_wait(QIOChannel *ioc, int timeout_ms, int *status,
-                             QIOError **errp)
-{
-    struct command *c = get_command(ioc, errp);
-    int r;
-
-    if (!c) {
-        return -1;
-    }
-    r = wait_for_end(c, qiop_deadline(timeout_ms), errp);
-    if (r < 0) {
-        return -1;
-    }
-    if (r == 0) {
-        qio_error_set(errp, QIO_ERROR_TIMEOUT, 0,
-                      "command '%s' is still running", c->program);
-        return -1;
-    }
-    if (status) {
-        *status = c->status;
-    }
-    return judge(c, errp);
-}
-
-int qio_channel_command_terminate(QIOChannel *ioc, int grace_ms,
-                                  QIOError **errp)
-{
-    struct command *c = get_command(ioc, errp);
-    int r;
-
-    if (!c) {
-        return -1;
-    }
-    r = look(c, errp);
-    if (r == 0) {
-        if (qiop_spawn_signal(&c->child, SIGTERM, errp) < 0) {
-            return -1;
-        }
-        r = wait_for_end(c, qiop_deadline(grace_ms), errp);
-    }
-    if (r == 0) {
-        if (qiop_spawn_signal(&c->child, SIGKILL, errp) < 0) {
-            return -1;
-        }
-        r = wait_for_end(c, QIOP_NEVER, errp);
-    }
-    return r < 0 ? -1 : 0;
+    return c ? c->child.pidfd : -1;
 }

@@ -1,5 +1,7 @@
 channel_sources = \
 	lib/channel/buffer.c \
+	lib/channel/command-end.c \
+	lib/channel/command-priv.h \
 	lib/channel/command.c \
 	lib/channel/fd.c \
 	lib/channel/null.c \

@@ -1,5 +1,6 @@
 loop_sources = \
 	lib/loop/alarm.c \
+	lib/loop/command.c \
 	lib/loop/copy.c \
 	lib/loop/fds.c \
 	lib/loop/list.h \

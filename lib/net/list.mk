@@ -15,5 +15,7 @@ net_sources = \
 	lib/net/resolver.c \
 	lib/net/socket.c \
 	lib/net/socket.h \
+	lib/net/spawn-options.c \
+	lib/net/spawn-options.h \
 	lib/net/spawn.c \
 	lib/net/spawn.h

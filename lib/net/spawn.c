@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "net/spawn-options.h"
 
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)
@@ -26,28 +28,36 @@
 
 /* Everything the child needs, prepared before it exists. */
 struct plan {
+    const QIOSpawnOptions *opt;
     char *path;
     char *const *argv;
-    char *const *envp;
+    char **envp;
+    int directory; /* -1: ours */
     int stdio[3];  /* what becomes 0, 1, 2 */
-    int status_fd; /* close-on-exec; gets errno when exec() fails */
+    int status_fd; /* close-on-exec; gets a struct failure */
     int max_fd;
+};
+
+/* Why there was no exec(). */
+struct failure {
+    int reason; /* errno */
+    bool in_directory;
 };
 
 /* ---- before fork() ---- */
 
-static bool executable(const char *path, int *reason)
+/* dir: where relative names start. */
+static bool executable(int dir, const char *path, int *reason)
 {
     struct stat st;
 
-    if (stat(path, &st) < 0) {
+    if (fstatat(dir, path, &st, 0) < 0) {
         if (errno == EACCES) {
             *reason = EACCES;
         }
         return false;
     }
-    if (!S_ISREG(st.st_mode) ||
-        faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0) {
+    if (!S_ISREG(st.st_mode) || faccessat(dir, path, X_OK, AT_EACCESS) < 0) {
         *reason = EACCES;
         return false;
     }
@@ -66,18 +76,24 @@ static int out_of_memory(QIOError **errp)
     return -1;
 }
 
-/* The file that execvp() would find, without its fallback to a shell. */
-static int find_command(const char *name, char **out, QIOError **errp)
+static const char *search_path(const QIOSpawnOptions *opt)
 {
-    const char *path = getenv("PATH");
+    const char *path = opt->search ? opt->search : getenv("PATH");
+
+    return path ? path : "/bin:/usr/bin";
+}
+
+/* The file that execvp() would find, without its fallback to a shell. */
+static int find_command(const struct plan *plan, char **out, QIOError **errp)
+{
+    const char *path = search_path(plan->opt);
+    const char *name = plan->argv[0];
+    int dir = plan->directory < 0 ? AT_FDCWD : plan->directory;
     int reason = ENOENT;
 
-    if (strchr(name, '/') || !*name) {
+    if (strchr(name, '/') || !*name || (plan->opt->search && !*path)) {
         *out = strdup(name);
         return *out ? 0 : out_of_memory(errp);
-    }
-    if (!path) {
-        path = "/bin:/usr/bin";
     }
     for (;;) {
         size_t len = strcspn(path, ":");
@@ -87,7 +103,7 @@ static int find_command(const char *name, char **out, QIOError **errp)
                      name) < 0) {
             return out_of_memory(errp);
         }
-        if (executable(file, &reason)) {
+        if (executable(dir, file, &reason)) {
             *out = file;
             return 0;
         }
@@ -97,6 +113,30 @@ static int find_command(const char *name, char **out, QIOError **errp)
         }
         path += len + 1;
     }
+}
+
+static int no_directory(const struct plan *plan, int reason, QIOError **errp)
+{
+    qio_error_set(errp, QIO_ERROR_COMMAND, reason, "cannot run '%s' in '%s'",
+                  plan->argv[0], plan->opt->directory);
+    return -1;
+}
+
+/* Opened, so that it is the same when the program is looked for and when it is
+ * run. */
+static int find_directory(struct plan *plan, QIOError **errp)
+{
+    int fd;
+
+    if (!plan->opt->directory) {
+        return 0;
+    }
+    fd = qiop_fd_open(plan->opt->directory, O_PATH | O_DIRECTORY, 0, NULL);
+    if (fd < 0) {
+        return no_directory(plan, errno, errp);
+    }
+    plan->directory = qiop_fd_above_stdio(fd, errp);
+    return plan->directory < 0 ? -1 : 0;
 }
 
 static int pipe_above_stdio(int fds[2], QIOError **errp)
@@ -149,6 +189,21 @@ static int inherit(int which, int *fd, QIOError **errp)
     return 0;
 }
 
+static int prepare_stderr(struct plan *plan, struct qiop_spawn *out,
+                          QIOError **errp)
+{
+    int *theirs = &plan->stdio[STDERR_FILENO];
+
+    switch (plan->opt->stderr_how) {
+    case QIO_SPAWN_STDERR_DISCARD:
+        return dev_null(theirs, errp);
+    case QIO_SPAWN_STDERR_CAPTURE:
+        return stdio_pipe(false, &out->stderr_fd, theirs, errp);
+    default:
+        return inherit(STDERR_FILENO, theirs, errp);
+    }
+}
+
 static int prepare_stdio(struct plan *plan, unsigned pipes,
                          struct qiop_spawn *out, QIOError **errp)
 {
@@ -167,7 +222,7 @@ static int prepare_stdio(struct plan *plan, unsigned pipes,
     } else {
         r = inherit(STDOUT_FILENO, &plan->stdio[1], errp);
     }
-    return r < 0 ? -1 : inherit(STDERR_FILENO, &plan->stdio[2], errp);
+    return r < 0 ? -1 : prepare_stderr(plan, out, errp);
 }
 
 static void plan_free(struct plan *plan)
@@ -178,6 +233,8 @@ static void plan_free(struct plan *plan)
         }
     }
     qiop_fd_close(plan->status_fd);
+    qiop_fd_close(plan->directory);
+    free(plan->envp);
     free(plan->path);
 }
 
@@ -258,10 +315,15 @@ static void close_all_on_exec(int max_fd)
 
 static _Noreturn void run_child(const struct plan *plan)
 {
+    struct failure why;
     ssize_t n;
-    int reason;
 
+    memset(&why, 0, sizeof(why));
     default_signals();
+    if (plan->directory >= 0 && fchdir(plan->directory) < 0) {
+        why.in_directory = true;
+        goto failed;
+    }
     for (int i = 0; i < 3; i++) {
         if (qiop_fd_place(plan->stdio[i], i) < 0) {
             goto failed;
@@ -271,9 +333,9 @@ static _Noreturn void run_child(const struct plan *plan)
     execve(plan->path, plan->argv, plan->envp);
 
 failed:
-    reason = errno;
+    why.reason = errno;
     do {
-        n = write(plan->status_fd, &reason, sizeof(reason));
+        n = write(plan->status_fd, &why, sizeof(why));
     } while (n < 0 && errno == EINTR);
     _exit(127);
 }
@@ -299,19 +361,19 @@ static pid_t fork_child(const struct plan *plan)
     return pid;
 }
 
-/* 0 when exec() closed the pipe, else what went wrong. */
-static int read_exec_status(int fd)
+/* No reason when exec() closed the pipe, else what went wrong. */
+static struct failure read_exec_status(int fd)
 {
-    int reason;
+    struct failure why = {0};
     ssize_t n;
 
     do {
-        n = read(fd, &reason, sizeof(reason));
+        n = read(fd, &why, sizeof(why));
     } while (n < 0 && errno == EINTR);
-    if (n == 0) {
-        return 0;
+    if (n != 0 && n != (ssize_t)sizeof(why)) {
+        why.reason = EIO;
     }
-    return n == (ssize_t)sizeof(reason) ? reason : EIO;
+    return why;
 }
 
 static void reap(pid_t pid)
@@ -323,7 +385,7 @@ static void reap(pid_t pid)
 static int start(struct plan *plan, int status_fd, struct qiop_spawn *out,
                  QIOError **errp)
 {
-    int reason;
+    struct failure why;
 
     out->pid = fork_child(plan);
     if (out->pid < 0) {
@@ -335,37 +397,50 @@ static int start(struct plan *plan, int status_fd, struct qiop_spawn *out,
     out->pidfd = qiop_fd_pidfd(out->pid, NULL);
     qiop_fd_close(plan->status_fd);
     plan->status_fd = -1;
-    reason = read_exec_status(status_fd);
-    if (reason) {
-        reap(out->pid);
-        return no_command(errp, plan->argv[0], reason);
+    why = read_exec_status(status_fd);
+    if (!why.reason) {
+        return 0;
     }
-    return 0;
+    reap(out->pid);
+    return why.in_directory ? no_directory(plan, why.reason, errp)
+                            : no_command(errp, plan->argv[0], why.reason);
 }
 
-int qiop_spawn(const char *const argv[], unsigned pipes, struct qiop_spawn *out,
+static int open_file_limit(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT32_MAX
+               ? (int)limit.rlim_cur
+               : INT32_MAX;
+}
+
+int qiop_spawn(const char *const argv[], unsigned pipes,
+               const QIOSpawnOptions *opt, struct qiop_spawn *out,
                QIOError **errp)
 {
     struct plan plan = {
+        .opt = opt ? opt : &qiop_spawn_defaults,
         .argv = (char *const *)argv,
-        .envp = environ,
+        .directory = -1,
         .stdio = {-1, -1, -1},
         .status_fd = -1,
+        .max_fd = open_file_limit(),
     };
-    struct rlimit limit;
     int status[2] = {-1, -1};
     int ret = -1;
 
-    *out = (struct qiop_spawn){-1, -1, -1, -1};
+    *out = QIOP_SPAWN_NONE;
     if (!argv || !argv[0]) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0, "no command to run");
         return -1;
     }
-    plan.max_fd =
-        getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < INT32_MAX
-            ? (int)limit.rlim_cur
-            : INT32_MAX;
-    if (find_command(argv[0], &plan.path, errp) < 0 ||
+    plan.envp = qiop_spawn_options_env(plan.opt);
+    if (!plan.envp) {
+        return out_of_memory(errp);
+    }
+    if (find_directory(&plan, errp) < 0 ||
+        find_command(&plan, &plan.path, errp) < 0 ||
         prepare_stdio(&plan, pipes, out, errp) < 0 ||
         pipe_above_stdio(status, errp) < 0) {
         goto out;
@@ -379,8 +454,9 @@ out:
     if (ret < 0) {
         qiop_fd_close(out->stdin_fd);
         qiop_fd_close(out->stdout_fd);
+        qiop_fd_close(out->stderr_fd);
         qiop_fd_close(out->pidfd);
-        *out = (struct qiop_spawn){-1, -1, -1, -1};
+        *out = QIOP_SPAWN_NONE;
     }
     return ret;
 }
@@ -422,37 +498,91 @@ int qiop_spawn_signal(const struct qiop_spawn *child, int sig, QIOError **errp)
     return 0;
 }
 
+/* What the thread that waits for a child needs. */
+struct orphan {
+    pid_t pid;
+    int pidfd;
+    int stderr_fd;
+};
+
+/* Until the child has ended, or closed its end: without a reader it would be
+ * killed for writing. */
+static void swallow(const struct orphan *o)
+{
+    struct pollfd pfd[2] = {
+        {.fd = o->stderr_fd, .events = POLLIN},
+        {.fd = o->pidfd, .events = POLLIN},
+    };
+    char buf[4096];
+
+    while (o->stderr_fd >= 0 && poll(pfd, 2, -1) > 0 && !pfd[1].revents) {
+        if (read(o->stderr_fd, buf, sizeof(buf)) <= 0) {
+            return;
+        }
+    }
+}
+
 static void *reaper(void *opaque)
 {
-    reap((pid_t)(intptr_t)opaque);
+    struct orphan *o = opaque;
+
+    swallow(o);
+    qiop_fd_close(o->stderr_fd);
+    qiop_fd_close(o->pidfd);
+    reap(o->pid);
+    free(o);
     return NULL;
 }
 
-static void start_reaper(pid_t pid)
+static int start_reaper(struct orphan *o)
 {
-    void *arg = (void *)(intptr_t)pid;
     pthread_attr_t attr;
     pthread_t thread;
+    int r = pthread_attr_init(&attr);
 
-    if (pthread_attr_init(&attr) != 0) {
-        return;
+    if (r != 0) {
+        return -1;
     }
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attr, REAPER_STACK);
-    pthread_create(&thread, &attr, reaper, arg);
+    r = pthread_create(&thread, &attr, reaper, o);
     pthread_attr_destroy(&attr);
+    return r ? -1 : 0;
 }
 
-void qiop_spawn_abandon(pid_t pid)
+static int leave_to_reaper(const struct qiop_spawn *child)
 {
+    struct orphan *o = malloc(sizeof(*o));
     sigset_t all, old;
-    int status;
+    int r;
 
-    if (qiop_spawn_try_wait(pid, &status, NULL) != 0) {
-        return;
+    if (!o) {
+        return -1;
     }
+    *o = (struct orphan){child->pid, child->pidfd, child->stderr_fd};
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    start_reaper(pid);
+    r = start_reaper(o);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (r < 0) {
+        free(o);
+    }
+    return r;
+}
+
+void qiop_spawn_abandon(const struct qiop_spawn *child)
+{
+    struct qiop_spawn rest = *child;
+    int status;
+
+    /* Only for waiting for both at once. */
+    if (rest.stderr_fd < 0) {
+        qiop_fd_close(rest.pidfd);
+        rest.pidfd = -1;
+    }
+    if (qiop_spawn_try_wait(rest.pid, &status, NULL) != 0 ||
+        leave_to_reaper(&rest) < 0) {
+        qiop_fd_close(rest.stderr_fd);
+        qiop_fd_close(rest.pidfd);
+    }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Starting a child process with pipes to its standard input and output.
+ * Starting a child process with pipes to its standard input and output, and
+ * from its standard error.
  *
  * All that allocates is done before fork(); between fork() and exec() only
  * async-signal-safe calls run, so a program with threads may spawn. The child
@@ -12,7 +13,7 @@
 
 #include <stdbool.h>
 #include <sys/types.h>
-#include <qio/error.h>
+#include <qio/spawn.h>
 
 #define QIOP_SPAWN_STDIN 0x1  /* pipe to write to its standard input */
 #define QIOP_SPAWN_STDOUT 0x2 /* pipe to read its standard output */
@@ -22,15 +23,19 @@ struct qiop_spawn {
     int pidfd;     /* readable when it has ended; -1 on kernels without */
     int stdin_fd;  /* our end, non-blocking; -1: its input is /dev/null */
     int stdout_fd; /* our end, non-blocking; -1: it shares our output */
+    int stderr_fd; /* our end, non-blocking; -1: it is not captured */
 };
 
+#define QIOP_SPAWN_NONE ((struct qiop_spawn){-1, -1, -1, -1, -1})
+
 /*
- * Start argv[0] (searched in PATH when it has no slash). Returns when the
- * program runs: 0, or -1 with QIO_ERROR_COMMAND and the reason when it cannot
- * be executed; then nothing is left behind.
+ * Start argv[0] (searched in PATH when it has no slash). opt may be NULL.
+ * Returns when the program runs: 0, or -1 with QIO_ERROR_COMMAND and the reason
+ * when it cannot be executed; then nothing is left behind.
  * Blocks until exec() happened.
  */
-int qiop_spawn(const char *const argv[], unsigned pipes, struct qiop_spawn *out,
+int qiop_spawn(const char *const argv[], unsigned pipes,
+               const QIOSpawnOptions *opt, struct qiop_spawn *out,
                QIOError **errp);
 
 /*
@@ -44,11 +49,12 @@ int qiop_spawn_try_wait(pid_t pid, int *status, QIOError **errp);
 int qiop_spawn_signal(const struct qiop_spawn *child, int sig, QIOError **errp);
 
 /*
- * Let go of a child that nobody will wait for: reaped at once when it has
- * ended, else a detached thread with a small stack and all signals blocked
- * waits for it, so that it is no zombie of ours. Without memory for a thread
- * the child is left to init at our exit.
+ * Let go of a child that nobody will wait for, and of its pidfd and stderr_fd:
+ * reaped at once when it has ended, else a detached thread with a small stack
+ * and all signals blocked waits for it, so that it is no zombie of ours, and
+ * meanwhile reads what it says to stderr_fd. Without memory for a thread the
+ * child is left to init at our exit.
  */
-void qiop_spawn_abandon(pid_t pid);
+void qiop_spawn_abandon(const struct qiop_spawn *child);
 
 #endif

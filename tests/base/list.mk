@@ -5,6 +5,7 @@ base_tests = \
 	tests/base/test-iov \
 	tests/base/test-oom \
 	tests/base/test-optstr \
-	tests/base/test-queue
+	tests/base/test-queue \
+	tests/base/test-tail
 
 tests_base_test_oom_LDADD = $(FAILMALLOC) $(LDADD)

@@ -2,6 +2,7 @@ channel_tests = \
 	tests/channel/test-base-shut \
 	tests/channel/test-buffer \
 	tests/channel/test-command \
+	tests/channel/test-command-stderr \
 	tests/channel/test-contract \
 	tests/channel/test-contract-command \
 	tests/channel/test-contract-tls \

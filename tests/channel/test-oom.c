@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include "failmalloc.h"
 #include "qiotest.h"
@@ -85,6 +86,52 @@ START_TEST(test_command)
 }
 END_TEST
 
+static bool use_options(void *opaque, QIOError **errp)
+{
+    const char *const argv[] = {"sh", "-c", "cat; echo $A $B >&2; exit 3",
+                                NULL};
+    QIOSpawnOptions *o = qio_spawn_options_new(errp);
+    QIOChannel *ioc = NULL;
+    bool ok;
+
+    (void)opaque;
+    ok = o && qio_spawn_options_set_env(o, "A", "b", errp) == 0 &&
+         qio_spawn_options_set_env(o, "B", "c", errp) == 0 &&
+         qio_spawn_options_set_env(o, "A", "a", errp) == 0 &&
+         qio_spawn_options_set_directory(o, "/", errp) == 0 &&
+         qio_spawn_options_set_search(o, "/usr/bin:/bin", errp) == 0 &&
+         qio_spawn_options_set_stderr(o, QIO_SPAWN_STDERR_CAPTURE, 100, errp) ==
+             0;
+    if (ok) {
+        ioc = qio_channel_command_new_options(argv, O_RDWR, o, errp);
+    }
+    qio_spawn_options_free(o);
+    if (!ioc) {
+        return false;
+    }
+    qio_channel_close(ioc, NULL);
+    /* Without memory it may fail for that reason, but fail it must. */
+    ok = qio_channel_command_wait(ioc, -1, NULL, NULL) == -1;
+    if (ok) {
+        size_t len;
+        char *text = qio_channel_command_get_stderr(ioc, &len, errp);
+
+        ok = text && len == 4 && memcmp(text, "a c\n", 4) == 0;
+        free(text);
+    }
+    qio_channel_unref(ioc);
+    return ok;
+}
+
+START_TEST(test_options)
+{
+    ck_assert_int_ge(failmalloc_each(use_options, NULL, FAILMALLOC_NO_LEAK),
+                     12);
+    ck_assert_int_eq(waitpid(-1, NULL, WNOHANG), -1);
+    ck_assert_int_eq(errno, ECHILD);
+}
+END_TEST
+
 static bool no_command(void *opaque, QIOError **errp)
 {
     const char *const argv[] = {opaque, NULL};
@@ -117,6 +164,7 @@ int main(void)
     tcase_add_test(tc, test_null);
     tcase_add_test(tc, test_buffer);
     tcase_add_test(tc, test_command);
+    tcase_add_test(tc, test_options);
     tcase_add_test(tc, test_no_command);
     return failmalloc_main(s);
 }

@@ -1,6 +1,7 @@
 loop_tests = \
 	tests/loop/test-alarm \
 	tests/loop/test-cancel \
+	tests/loop/test-command \
 	tests/loop/test-copy \
 	tests/loop/test-fds \
 	tests/loop/test-loop \
@@ -21,6 +22,7 @@ loop_programs = \
 tests_loop_connect_name_LDADD = libqio.la
 tests_loop_test_cancel_SOURCES = tests/loop/test-cancel.c \
 	tests/loop/opening.h tests/loop/waiter.h
+tests_loop_test_command_SOURCES = tests/loop/test-command.c tests/loop/waiter.h
 tests_loop_test_copy_SOURCES = tests/loop/test-copy.c tests/loop/waiter.h
 tests_loop_test_open_SOURCES = tests/loop/test-open.c \
 	tests/loop/opening.h tests/loop/waiter.h

@@ -25,6 +25,7 @@ static void release(struct qiop_spawn *child)
 {
     qiop_fd_close(child->stdin_fd);
     qiop_fd_close(child->stdout_fd);
+    qiop_fd_close(child->stderr_fd);
     qiop_fd_close(child->pidfd);
 }
 
@@ -53,7 +54,8 @@ static void output_of(const char *const argv[], char *buf, size_t size)
     size_t len = 0;
     ssize_t n;
 
-    ck_assert_int_eq(qiop_spawn(argv, QIOP_SPAWN_STDOUT, &child, &err), 0);
+    ck_assert_int_eq(qiop_spawn(argv, QIOP_SPAWN_STDOUT, NULL, &child, &err),
+                     0);
     qiotest_ok(&err);
     ck_assert_int_eq(child.stdin_fd, -1);
     ck_assert(fcntl(child.stdout_fd, F_GETFL) & O_NONBLOCK);
@@ -104,9 +106,9 @@ START_TEST(test_both_pipes)
     QIOError *err = NULL;
     char buf[8];
 
-    ck_assert_int_eq(
-        qiop_spawn(argv, QIOP_SPAWN_STDIN | QIOP_SPAWN_STDOUT, &child, &err),
-        0);
+    ck_assert_int_eq(qiop_spawn(argv, QIOP_SPAWN_STDIN | QIOP_SPAWN_STDOUT,
+                                NULL, &child, &err),
+                     0);
     qiotest_ok(&err);
     ck_assert(fcntl(child.stdin_fd, F_GETFL) & O_NONBLOCK);
     ck_assert_int_eq(write(child.stdin_fd, "abc", 3), 3);
@@ -243,9 +245,9 @@ static void cannot(const char *program, int reason)
     QIOError *err = NULL;
     int fds = qiotest_count_fds();
 
-    ck_assert_int_eq(
-        qiop_spawn(argv, QIOP_SPAWN_STDIN | QIOP_SPAWN_STDOUT, &child, &err),
-        -1);
+    ck_assert_int_eq(qiop_spawn(argv, QIOP_SPAWN_STDIN | QIOP_SPAWN_STDOUT,
+                                NULL, &child, &err),
+                     -1);
     ck_assert_int_eq(qio_error_errno(err), reason);
     ck_assert_ptr_nonnull(strstr(qio_error_message(err), program));
     qiotest_error(&err, QIO_ERROR_COMMAND);
@@ -296,9 +298,9 @@ START_TEST(test_no_arguments)
     struct qiop_spawn child;
     QIOError *err = NULL;
 
-    ck_assert_int_eq(qiop_spawn(argv, 0, &child, &err), -1);
+    ck_assert_int_eq(qiop_spawn(argv, 0, NULL, &child, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
-    ck_assert_int_eq(qiop_spawn(NULL, 0, &child, NULL), -1);
+    ck_assert_int_eq(qiop_spawn(NULL, 0, NULL, &child, NULL), -1);
 }
 END_TEST
 
@@ -336,7 +338,7 @@ START_TEST(test_status)
     QIOError *err = NULL;
     int status;
 
-    ck_assert_int_eq(qiop_spawn(argv, 0, &child, &err), 0);
+    ck_assert_int_eq(qiop_spawn(argv, 0, NULL, &child, &err), 0);
     status = wait_for(&child);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7);
     ck_assert_int_eq(qiop_spawn_signal(&child, SIGTERM, &err),
@@ -354,10 +356,10 @@ START_TEST(test_abandon)
     QIOError *err = NULL;
     int tries = 0;
 
-    ck_assert_int_eq(qiop_spawn(argv, QIOP_SPAWN_STDIN, &child, &err), 0);
-    qiop_spawn_abandon(child.pid);
+    ck_assert_int_eq(qiop_spawn(argv, QIOP_SPAWN_STDIN, NULL, &child, &err), 0);
+    qiop_spawn_abandon(&child);
     ck_assert_int_eq(kill(child.pid, 0), 0);
-    release(&child);
+    qiop_fd_close(child.stdin_fd);
     while (kill(child.pid, 0) == 0) {
         ck_assert_msg(++tries < 5000, "still there, or a zombie");
         usleep(1000);
@@ -373,12 +375,11 @@ START_TEST(test_abandon_ended)
     QIOError *err = NULL;
     siginfo_t info;
 
-    ck_assert_int_eq(qiop_spawn(argv, 0, &child, &err), 0);
+    ck_assert_int_eq(qiop_spawn(argv, 0, NULL, &child, &err), 0);
     ck_assert_int_eq(waitid(P_PID, (id_t)child.pid, &info, WEXITED | WNOWAIT),
                      0);
-    qiop_spawn_abandon(child.pid);
+    qiop_spawn_abandon(&child);
     no_children();
-    release(&child);
 }
 END_TEST
 
