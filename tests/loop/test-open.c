@@ -3,6 +3,7 @@
 #include <config.h>
 #include <pthread.h>
 #include <unistd.h>
+#include <qio/channel-websocket.h>
 #include "loop/opening.h"
 
 START_TEST(test_connect)
@@ -93,6 +94,32 @@ START_TEST(test_handshakes)
 }
 END_TEST
 
+/* The same through a websocket, which shakes hands in its own way. */
+START_TEST(test_websocket)
+{
+    struct waiter w[2] = {{0}};
+    QIOChannel *base[2], *top[2];
+
+    begin();
+    ck_assert_int_eq(qio_channel_unix_pair(base, NULL), 0);
+    top[0] = qio_channel_websocket_new_client(base[0], NULL, NULL);
+    top[1] = qio_channel_websocket_new_server(base[1], NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_ptr_nonnull(qio_channel_websocket_handshake_async(
+            top[i], loop, 20000, waiter_fn, &w[i], waiter_destroy, NULL));
+    }
+    for (int i = 0; i < 2; i++) {
+        waiter_wait(&w[i], loop);
+        qiotest_ok(&w[i].err);
+        ck_assert(qio_channel_is_open(top[i]));
+        waiter_clear(&w[i]);
+        qio_channel_unref(top[i]);
+        qio_channel_unref(base[i]);
+    }
+    finish();
+}
+END_TEST
+
 /* Nobody answers. */
 START_TEST(test_deadline)
 {
@@ -170,6 +197,7 @@ int main(void)
     tcase_add_test(tc, test_connect_fails);
     tcase_add_test(tc, test_name);
     tcase_add_loop_test(tc, test_handshakes, 0, 2);
+    tcase_add_test(tc, test_websocket);
     tcase_add_test(tc, test_deadline);
     tcase_add_test(tc, test_loop_goes_first);
     tcase_add_loop_test(tc, test_shut_down_by_a_thread, 0, 3);
