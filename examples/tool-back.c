@@ -19,6 +19,7 @@ bool tool_is_cut(const QIOError *err)
 {
     switch (qio_error_code(err)) {
     case QIO_ERROR_TLS_TRUNCATED:
+    case QIO_ERROR_WEBSOCKET_TRUNCATED:
     case QIO_ERROR_BROKEN:
     case QIO_ERROR_EOF:
         return true;

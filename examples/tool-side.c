@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 
 /* What a command gets between SIGTERM and SIGKILL. */
+/* Of a websocket: RFC 6455 §7.4.1. */
+#define INTERNAL_ERROR 1011
 #define COMMAND_GRACE_MS 1000
 
 const char *tool_side_name(const ToolSide *side)
@@ -138,6 +140,9 @@ static int connect_exit(const ToolSide *side, const QIOError *err)
     case QIO_ERROR_TLS_VERIFY:
     case QIO_ERROR_TLS_REJECTED:
     case QIO_ERROR_TLS_TRUNCATED:
+    case QIO_ERROR_WEBSOCKET:
+    case QIO_ERROR_WEBSOCKET_REJECTED:
+    case QIO_ERROR_WEBSOCKET_TRUNCATED:
     case QIO_ERROR_AUTHZ:
     case QIO_ERROR_CREDENTIALS:
         return TOOL_REFUSED;
@@ -365,6 +370,7 @@ void tool_side_break(ToolSide *side)
 {
     struct linger hard = {.l_onoff = 1, .l_linger = 0};
     int fd = tool_side_socket(side);
+    bool told;
 
     if (side->sink) {
         tool_sink_discard(side->sink);
@@ -376,10 +382,13 @@ void tool_side_break(ToolSide *side)
     if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_EXEC) {
         qio_channel_command_terminate(side->leaf, COMMAND_GRACE_MS, NULL);
     }
-    /* A reset would overtake the alert. */
+    /* On top there may be a websocket, which would end with "normal". */
+    told = qio_channel_websocket_goodbye(side->ioc, INTERNAL_ERROR,
+                                         "the transfer failed", NULL) == 0;
+    /* A reset would overtake what was said. */
     if (side->tls) {
         qio_channel_tls_abort(side->tls, NULL);
-    } else if (fd >= 0) {
+    } else if (fd >= 0 && !told) {
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
     }
 }

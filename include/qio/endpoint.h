@@ -12,8 +12,10 @@
  * On any of them, layers, applied left to right, the first one lowest:
  *
  *   ,tls-creds=ID[,tls-hostname=NAME][,tls-authz=ID]
- *   ,websocket=/PATH     (understood, but opening it is QIO_ERROR_UNSUPPORTED
- *                        in this version)
+ *   ,websocket=/PATH     (RFC 6455; a client asks for the path, a server
+ *                        answers no other; <qio/channel-websocket.h>)
+ *
+ * so that wss is tcp:HOST:PORT,tls-creds=ID,websocket=/PATH
  *
  * and on tcp:, unix: and vsock:
  *
@@ -112,8 +114,8 @@ typedef enum QIOEndpointMode {
  *
  * Returns: an open channel, or NULL.
  * Errors: QIO_ERROR_NOT_FOUND (an ID), QIO_ERROR_INVALID (credentials for the
- *   other side; tls-authz, which is for servers), QIO_ERROR_UNSUPPORTED
- *   (websocket), all before anything is opened; then those of the channels,
+ *   other side; tls-authz, which is for servers; a path that cannot be asked
+ *   for), all before anything is opened; then those of the channels,
  *   QIO_ERROR_TIMEOUT among them. Blocks. Since: 0.1
  */
 QIO_API QIOChannel *qio_endpoint_connect_sync(const QIOEndpoint *ep,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <qio/channel-tls.h>
+#include <qio/channel-websocket.h>
 
 void qiop_layers_free(struct qiop_layers *l)
 {
@@ -14,6 +15,7 @@ void qiop_layers_free(struct qiop_layers *l)
         qio_tls_creds_unref(l->v[l->n].creds);
         qio_authz_unref(l->v[l->n].authz);
         free(l->v[l->n].hostname);
+        qio_websocket_options_free(l->v[l->n].websocket);
     }
 }
 
@@ -77,6 +79,45 @@ static int resolve_tls(const struct qiop_layer *layer, QIOObjects *objects,
     return 0;
 }
 
+/* A server does not look at the query, so it is not asked for one. */
+static int set_path(QIOWebsocketOptions *o, const char *path, bool as_server,
+                    QIOError **errp)
+{
+    char *copy = strdup(path);
+    int ret;
+
+    if (!copy) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
+    }
+    if (as_server) {
+        copy[strcspn(copy, "?")] = '\0';
+    }
+    ret = qio_websocket_options_set_path(o, copy, errp);
+    free(copy);
+    return ret;
+}
+
+static int resolve_websocket(const struct qiop_layer *layer,
+                             struct qiop_layers *out, QIOError **errp)
+{
+    QIOWebsocketOptions *o = qio_websocket_options_new(errp);
+
+    if (!o) {
+        return -1;
+    }
+    memset(&out->v[out->n], 0, sizeof(out->v[out->n]));
+    out->v[out->n].websocket = o;
+    out->n++; /* from here on qiop_layers_free() sees it */
+    if (set_path(o, layer->path, out->as_server, errp) < 0) {
+        return -1;
+    }
+    /* What servers of bytes want to hear, and what ours answer anyway. */
+    return out->as_server
+               ? 0
+               : qio_websocket_options_add_protocol(o, "binary", errp);
+}
+
 int qiop_layers_resolve(const QIOEndpoint *ep, QIOObjects *objects,
                         bool as_server, struct qiop_layers *out,
                         QIOError **errp)
@@ -86,16 +127,33 @@ int qiop_layers_resolve(const QIOEndpoint *ep, QIOObjects *objects,
     out->n = 0;
     out->as_server = as_server;
     for (i = 0; i < ep->nlayers; i++) {
-        if (ep->layers[i].kind == QIOP_LAYER_WEBSOCKET) {
-            qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
-                          "websocket channels are not in this version");
-        } else if (resolve_tls(&ep->layers[i], objects, out, errp) == 0) {
-            continue;
+        const struct qiop_layer *layer = &ep->layers[i];
+        int ret = layer->kind == QIOP_LAYER_WEBSOCKET
+                      ? resolve_websocket(layer, out, errp)
+                      : resolve_tls(layer, objects, out, errp);
+
+        if (ret < 0) {
+            qiop_layers_free(out);
+            return -1;
         }
-        qiop_layers_free(out);
-        return -1;
     }
     return 0;
+}
+
+static QIOChannel *stack_one(const struct qiop_layers *l, size_t i,
+                             QIOChannel *below, QIOError **errp)
+{
+    if (l->v[i].websocket) {
+        return l->as_server
+                   ? qio_channel_websocket_new_server(below, l->v[i].websocket,
+                                                      errp)
+                   : qio_channel_websocket_new_client(below, l->v[i].websocket,
+                                                      errp);
+    }
+    return l->as_server ? qio_channel_tls_new_server(below, l->v[i].creds,
+                                                     l->v[i].authz, errp)
+                        : qio_channel_tls_new_client(below, l->v[i].creds,
+                                                     l->v[i].hostname, errp);
 }
 
 QIOChannel *qiop_layers_stack(const struct qiop_layers *l, QIOChannel *base,
@@ -107,13 +165,7 @@ QIOChannel *qiop_layers_stack(const struct qiop_layers *l, QIOChannel *base,
     for (i = 0; top && i < l->n; i++) {
         QIOChannel *below = top;
 
-        if (l->as_server) {
-            top = qio_channel_tls_new_server(below, l->v[i].creds,
-                                             l->v[i].authz, errp);
-        } else {
-            top = qio_channel_tls_new_client(below, l->v[i].creds,
-                                             l->v[i].hostname, errp);
-        }
+        top = stack_one(l, i, below, errp);
         qio_channel_unref(below);
     }
     return top;

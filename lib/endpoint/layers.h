@@ -3,6 +3,7 @@
 #ifndef QIOP_ENDPOINT_LAYERS_H
 #define QIOP_ENDPOINT_LAYERS_H
 
+#include <qio/websocket.h>
 #include "endpoint/endpoint.h"
 
 struct qiop_layers {
@@ -10,6 +11,7 @@ struct qiop_layers {
         QIOTLSCreds *creds;
         QIOAuthz *authz;
         char *hostname;
+        QIOWebsocketOptions *websocket; /* instead of creds */
     } v[QIOP_LAYERS_MAX];
     size_t n;
     bool as_server;

@@ -149,6 +149,11 @@ static const struct {
      ",tls-creds=x509-client,tls-hostname=" TLSDIR_HOST},
     {",tls-creds=psk-server,tls-creds=x509-server",
      ",tls-creds=psk-client,tls-creds=x509-client,tls-hostname=" TLSDIR_HOST},
+    {",websocket=/chat", ",websocket=/chat?room=1"},
+    {",tls-creds=psk-server,websocket=/", ",tls-creds=psk-client,websocket=/"},
+    {",websocket=/,tls-creds=psk-server", ",websocket=/,tls-creds=psk-client"},
+    {",websocket=/a,tls-creds=psk-server,websocket=/b?c",
+     ",websocket=/a,tls-creds=psk-client,websocket=/b?d"},
 };
 
 #define N_LAYERS ((int)(sizeof(layers) / sizeof(layers[0])))
@@ -311,6 +316,18 @@ START_TEST(wrong_host)
 }
 END_TEST
 
+START_TEST(wrong_path)
+{
+    fails("tcp:127.0.0.1:0,websocket=/right", ",websocket=/wrong",
+          QIO_ERROR_WEBSOCKET_REJECTED, QIO_ERROR_WEBSOCKET);
+    fails("tcp:127.0.0.1:0,tls-creds=psk-server,websocket=/right",
+          ",tls-creds=psk-client,websocket=/right/",
+          QIO_ERROR_WEBSOCKET_REJECTED, QIO_ERROR_WEBSOCKET);
+    fails("tcp:127.0.0.1:0,websocket=/", ",tls-creds=psk-client",
+          QIO_ERROR_TLS, QIO_ERROR_WEBSOCKET);
+}
+END_TEST
+
 /* Without a name there is nothing to compare the certificate with. */
 START_TEST(no_host)
 {
@@ -391,16 +408,16 @@ START_TEST(wrong_ids)
     not_connected("tcp:127.0.0.1:1,tls-creds=psk-server", QIO_ERROR_INVALID);
     not_connected("tcp:127.0.0.1:1,tls-creds=psk-client,tls-authz=nobody",
                   QIO_ERROR_INVALID);
-    not_connected("tcp:127.0.0.1:1,websocket=/", QIO_ERROR_UNSUPPORTED);
-    not_connected("tcp:127.0.0.1:1,tls-creds=psk-client,websocket=/",
-                  QIO_ERROR_UNSUPPORTED);
+    not_connected("tcp:127.0.0.1:1,websocket=/a b", QIO_ERROR_INVALID);
+    not_connected("tcp:127.0.0.1:1,websocket=/,tls-creds=none",
+                  QIO_ERROR_NOT_FOUND);
     not_listening("tcp:127.0.0.1:0,tls-creds=none", QIO_ERROR_NOT_FOUND);
     not_listening("tcp:127.0.0.1:0,tls-creds=psk-client", QIO_ERROR_INVALID);
     not_listening("tcp:127.0.0.1:0,tls-creds=psk-server,tls-authz=none",
                   QIO_ERROR_NOT_FOUND);
     not_listening("tcp:127.0.0.1:0,tls-creds=psk-server,tls-authz=psk-server",
                   QIO_ERROR_INVALID);
-    not_listening("tcp:127.0.0.1:0,websocket=/", QIO_ERROR_UNSUPPORTED);
+    not_listening("tcp:127.0.0.1:0,websocket=/#", QIO_ERROR_INVALID);
     ck_assert_ptr_null(qio_endpoint_connect_sync(
         ep, NULL, QIO_ENDPOINT_READWRITE, LIMIT_MS, &err));
     qiotest_error(&err, QIO_ERROR_NOT_FOUND);
@@ -558,6 +575,7 @@ static Suite *make_suite(void)
     tcase_add_loop_test(tc, exec_and_stdio, 0, N_LAYERS);
     tcase_add_test(tc, x509_host_of_address);
     tcase_add_test(tc, wrong_host);
+    tcase_add_test(tc, wrong_path);
     tcase_add_test(tc, no_host);
     tcase_add_test(tc, listener_goes_on);
     tcase_add_test(tc, wrong_ids);

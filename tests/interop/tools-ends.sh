@@ -77,6 +77,33 @@ ended send
 check "the sender listens" [ "$rc" = 0 ]
 check "... the same bytes" cmp -s turned plain
 
+# Over websockets: plain, wss, and TLS inside.
+for layers in ',websocket=/m ,websocket=/m' \
+    ',tls-creds=s,websocket=/m ,tls-creds=c,tls-hostname=localhost,websocket=/m?x=y' \
+    ',websocket=/m,tls-creds=s ,websocket=/m,tls-creds=c,tls-hostname=localhost'; do
+    rm -f sink
+    run recv "$RECV" --object "tls-creds-x509,id=s,endpoint=server,dir=pki" \
+        "tcp:127.0.0.1:0${layers% *}" file:sink
+    listens recv
+    "$SEND" --object "tls-creds-x509,id=c,endpoint=client,dir=pki" \
+        file:whole "${uri%%,*}${layers#* }"
+    both "layers ${layers#* }" $?
+    check "... the same bytes" cmp -s sink whole
+done
+run recv "$RECV" tcp:127.0.0.1:0,websocket=/right file:refused
+listens recv
+"$SEND" file:whole "${uri%%,*},websocket=/wrong" 2>send.log
+check "a wrong path is refused" [ $? = 4 ]
+check "... with a status" grep -q 404 send.log
+ended recv
+check "... and the receiver says so" [ "$rc" = 4 ]
+run recv "$RECV" tcp:127.0.0.1:0,websocket=/ "exec:head -c 100000 >/dev/null; exit 3"
+listens recv
+"$SEND" file:whole "${uri%%,*},websocket=/" 2>send.log
+check "the sender learns of a sink that fails" [ $? != 0 ]
+ended recv
+check "... as the receiver does" [ "$rc" != 0 ]
+
 # A relay without hypervisors: two links with TLS between, both live.
 run last "$RECV" unix:last.sock file:relayed
 listens last
