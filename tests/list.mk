@@ -11,7 +11,8 @@ qiotest_sources = \
 	tests/tlsdir.c tests/tlsdir.h \
 	tests/tlspair.c tests/tlspair.h \
 	tests/trickle.c tests/trickle.h \
-	tests/wspair.c tests/wspair.h
+	tests/wspair.c tests/wspair.h \
+	tests/wsraw.c tests/wsraw.h
 
 failmalloc_sources = tests/failmalloc.c tests/failmalloc.h
 

@@ -16,7 +16,8 @@ channel_tests = \
 	tests/channel/test-tls \
 	tests/channel/test-tls-duplex \
 	tests/channel/test-trickle \
-	tests/channel/test-unix
+	tests/channel/test-unix \
+	tests/channel/test-websocket
 
 tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
