@@ -6,7 +6,8 @@ example_programs = \
 	examples/loop-poll \
 	examples/rot13 \
 	examples/tls-echo-client \
-	examples/tls-echo-server
+	examples/tls-echo-server \
+	examples/tls-echo-server-many
 if HAVE_GLIB
 example_programs += examples/loop-glib
 endif
@@ -38,6 +39,8 @@ examples_tls_echo_client_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_tls_echo_client_LDADD = libqio.la
 examples_tls_echo_server_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_tls_echo_server_LDADD = libqio.la
+examples_tls_echo_server_many_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_tls_echo_server_many_LDADD = libqio.la
 
 example_scripts = \
 	examples/mkpki \
