@@ -184,9 +184,10 @@ static size_t take_payload(struct websocket *w, struct qiop_iov_cursor *c)
     return len;
 }
 
+/* A message that failed with its last byte has no end. */
 static void note_message(struct websocket *w)
 {
-    if (w->by_message && !w->decoder.in_message) {
+    if (w->by_message && !w->decoder.in_message && !w->in_err) {
         w->message_end = true;
     }
 }

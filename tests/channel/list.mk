@@ -17,7 +17,9 @@ channel_tests = \
 	tests/channel/test-tls-duplex \
 	tests/channel/test-trickle \
 	tests/channel/test-unix \
-	tests/channel/test-websocket
+	tests/channel/test-unix \
+	tests/channel/test-websocket \
+	tests/channel/test-websocket-messages
 
 tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
