@@ -4,10 +4,14 @@
 example_programs = \
 	examples/copy-file \
 	examples/loop-poll \
+	examples/qio-websocket-proxy \
 	examples/rot13 \
 	examples/tls-echo-client \
 	examples/tls-echo-server \
-	examples/tls-echo-server-many
+	examples/tls-echo-server-many \
+	examples/web-page-server \
+	examples/websocket-echo-client \
+	examples/websocket-echo-server
 if HAVE_GLIB
 example_programs += examples/loop-glib
 endif
@@ -41,6 +45,34 @@ examples_tls_echo_server_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_tls_echo_server_LDADD = libqio.la
 examples_tls_echo_server_many_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_tls_echo_server_many_LDADD = libqio.la
+
+serve_sources = \
+	examples/serve.c \
+	examples/serve.h
+websocket_echo_sources = \
+	examples/websocket-echo.c \
+	examples/websocket-echo.h
+examples_qio_websocket_proxy_SOURCES = \
+	examples/qio-websocket-proxy.c \
+	$(serve_sources)
+examples_qio_websocket_proxy_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_qio_websocket_proxy_LDADD = libqio.la
+examples_web_page_server_SOURCES = \
+	examples/web-page-server.c \
+	$(serve_sources)
+examples_web_page_server_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_web_page_server_LDADD = libqio.la
+examples_websocket_echo_client_SOURCES = \
+	examples/websocket-echo-client.c \
+	$(websocket_echo_sources)
+examples_websocket_echo_client_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_websocket_echo_client_LDADD = libqio.la
+examples_websocket_echo_server_SOURCES = \
+	examples/websocket-echo-server.c \
+	$(serve_sources) \
+	$(websocket_echo_sources)
+examples_websocket_echo_server_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_websocket_echo_server_LDADD = libqio.la
 
 example_scripts = \
 	examples/mkpki \

@@ -17,7 +17,6 @@ channel_tests = \
 	tests/channel/test-tls-duplex \
 	tests/channel/test-trickle \
 	tests/channel/test-unix \
-	tests/channel/test-unix \
 	tests/channel/test-websocket \
 	tests/channel/test-websocket-messages
 
