@@ -78,6 +78,7 @@ run()
     shift
     # Now, so that nobody reads what the last one of this name said.
     : >"$name.log"
+    : >"$name.out"
     "$@" >"$name.out" 2>"$name.log" </dev/null &
     printf -v "${name}_pid" %s $!
     pids+=($!)
