@@ -44,7 +44,8 @@ typedef enum QIOTLSCredsKind {
  * qio_tls_creds_x509_new: load certificates from dir.
  * password: decrypts the private key; NULL for a plain key. Copied, and wiped
  *   after loading.
- * priority: GnuTLS priority string, NULL for "NORMAL" with TLS 1.2 at least.
+ * priority: GnuTLS priority string. NULL for "NORMAL" with TLS 1.2 at least,
+ *   AES-GCM first if the CPU has AES instructions, and the server's order.
  *
  * Our own certificates are checked while loading (validity, basic constraints,
  * key usage and purpose, chain up to a CA of ca-cert.pem).

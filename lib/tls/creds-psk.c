@@ -239,8 +239,7 @@ QIOTLSCreds *qio_tls_creds_psk_new(QIOTLSEndpoint endpoint, const char *dir,
         return NULL;
     }
     creds = qiop_creds_new(endpoint, QIO_TLS_CREDS_PSK, dir,
-                           priority ? priority : QIOP_TLS_PSK_PRIORITY,
-                           PSK_SUFFIX, flags, errp);
+                           priority, PSK_SUFFIX, flags, errp);
     if (!creds) {
         return NULL;
     }

@@ -19,7 +19,7 @@
 static int set_priority(QIOTLSCreds *creds, const char *priority,
                         const char *suffix, QIOError **errp)
 {
-    const char *base = priority ? priority : QIOP_TLS_DEFAULT_PRIORITY;
+    const char *base = priority ? priority : qiop_tls_default_priority();
     const char *bad = NULL;
     char *text;
     int ret;

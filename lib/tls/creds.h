@@ -4,22 +4,18 @@
 #define QIOP_TLS_CREDS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <qio/tls-creds.h>
 
-#define QIOP_TLS_DEFAULT_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
-
-/* A pre-shared key of keys.psk is bound to SHA-256 (RFC 8446 §4.2.11), which
- * rules out AES-256-GCM in TLS 1.3; what NORMAL has next, ChaCha20, costs
- * several times the CPU of AES-128-GCM. So AES comes first, and a server's
- * order counts, for a hypervisor as client has the other one. */
-#define QIOP_TLS_PSK_PRIORITY                                                  \
-    QIOP_TLS_DEFAULT_PRIORITY                                                  \
-    ":-CIPHER-ALL:+AES-256-GCM:+AES-128-GCM:+CHACHA20-POLY1305"                \
-    ":+AES-256-CCM:+AES-128-CCM:%SERVER_PRECEDENCE"
+/* priority.c: what is negotiated unless the credentials say otherwise. */
+const char *qiop_tls_default_priority(void);
+/* The same with the question answered whether the CPU has AES. */
+const char *qiop_tls_priority_for(bool aes);
+bool qiop_cpu_has_aes(void);
 
 /* A user of keys.psk. */
 struct qiop_psk_entry {

@@ -12,6 +12,7 @@ tls_sources = \
 	lib/tls/engine-record.c \
 	lib/tls/engine.c \
 	lib/tls/engine.h \
+	lib/tls/priority.c \
 	lib/tls/record.c \
 	lib/tls/record.h \
 	lib/tls/session-error.c \

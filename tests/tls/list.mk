@@ -6,12 +6,14 @@ tls_tests = \
 	tests/tls/test-engine \
 	tests/tls/test-nomem \
 	tests/tls/test-nomem-verify \
+	tests/tls/test-priority \
 	tests/tls/test-record \
 	tests/tls/test-session \
 	tests/tls/test-verify
 
 tests_tls_test_control_SOURCES = tests/tls/test-control.c tests/tls/sessionpair.h
 tests_tls_test_engine_SOURCES = tests/tls/test-engine.c tests/tls/sessionpair.h
+tests_tls_test_priority_SOURCES = tests/tls/test-priority.c tests/tls/sessionpair.h
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
 tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
 tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
