@@ -19,6 +19,7 @@ qio_headers = \
 	include/qio/qio.h \
 	include/qio/spawn.h \
 	include/qio/task.h \
+	include/qio/tls-config.h \
 	include/qio/tls-creds.h \
 	include/qio/websocket.h
 

@@ -7,13 +7,15 @@
  * written twice; on/off, yes/no, true/false are booleans. An ID is a letter,
  * then letters, digits, '-', '.' and '_'. A property is given once.
  *
- *   tls-creds-x509  endpoint=client|server dir=PATH [verify-peer=on]
- *                   [sanity-check=on] [priority=TEXT] [passwordid=SECRET-ID]
- *                   [tls-engine=auto|ipsec-mb|aead|gnutls]
+ *   tls-creds-x509  endpoint=client|server [dir=PATH] [verify-peer=on]
+ *                   [sanity-check=on] [system-trust=off]
+ *                   [passwordid=SECRET-ID] [certificate=URI key=URI]
  *   tls-creds-psk   endpoint=… dir=PATH [username=NAME] [verify-peer=on]
- *                   [priority=TEXT] [tls-engine=…]
- *   tls-creds-anon  endpoint=… [verify-peer=on] [priority=TEXT]
- *                   [tls-engine=…]
+ *   tls-creds-anon  endpoint=… [verify-peer=on]
+ *                   and on each of them [priority=TEXT] [min-version=1.2|1.3]
+ *                   [max-version=1.2|1.3] [groups=NAME:NAME...]
+ *                   [tls-engine=auto|ipsec-mb|aead|gnutls]; tls-config.h says
+ *                   what they mean
  *   authz-simple    identity=TEXT
  *   authz-list      [policy=deny|allow] rules.N.match=TEXT
  *                   [rules.N.policy=allow|deny] [rules.N.format=exact|glob]
@@ -22,8 +24,8 @@
  *                   a raw file is taken as it is, a newline at its end too
  *
  * What is in brackets may be left out. Where values are listed, the first one
- * is the default; verify-peer and sanity-check are on, a list's format is
- * exact. A secret must be there before the passwordid that names it.
+ * is the default, of the versions none; a list's format is exact. A secret must
+ * be there before the passwordid that names it.
  */
 #ifndef QIO_OBJECTS_H
 #define QIO_OBJECTS_H

@@ -21,6 +21,7 @@
 #include <qio/objects.h>
 #include <qio/spawn.h>
 #include <qio/task.h>
+#include <qio/tls-config.h>
 #include <qio/tls-creds.h>
 #include <qio/websocket.h>
 

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * TLS credentials and authorizers: what a TLS channel needs to know about this
- * side and about who may be at the other. Reference counted, immutable, shared
- * by any number of channels and threads.
+ * side and about who may be at the other. Reference counted, shared by any
+ * number of channels and threads; what changes is only by a reload, and a
+ * channel keeps what it began with.
  *
  * Directory layout and file names are QEMU's:
  *   x509   DIR/ca-cert.pem (needed), DIR/ca-crl.pem,
  *          DIR/server-cert.pem + DIR/server-key.pem (needed by a server),
- *          DIR/client-cert.pem + DIR/client-key.pem
+ *          DIR/client-cert.pem + DIR/client-key.pem;
+ *          more identities in DIR/server-cert-N.pem + DIR/server-key-N.pem
+ *          (client likewise), N from 0 to the first gap: a server shows the
+ *          first that is for the name which the client asks for and of a kind
+ *          that it can use
  *   psk    DIR/keys.psk, lines USER:HEXKEY
  *   anon   nothing
  */
@@ -15,6 +20,7 @@
 #define QIO_TLS_CREDS_H
 
 #include <stdbool.h>
+#include <time.h>
 #include <qio/error.h>
 
 QIO_BEGIN_DECLS
@@ -42,8 +48,8 @@ typedef enum QIOTLSCredsKind {
 
 /*
  * qio_tls_creds_x509_new: load certificates from dir.
- * password: decrypts the private key; NULL for a plain key. Copied, and wiped
- *   after loading.
+ * password: decrypts the private key; NULL for a plain key. Copied, kept for
+ *   reloading, and wiped with the credentials.
  * priority: GnuTLS priority string. NULL for "NORMAL" with TLS 1.2 at least,
  *   AES-GCM first if the CPU has AES instructions, and the server's order.
  *
@@ -96,6 +102,24 @@ QIO_API QIOTLSCreds *qio_tls_creds_anon_new(QIOTLSEndpoint endpoint,
  */
 QIO_API int qio_tls_creds_set_engine(QIOTLSCreds *creds, const char *engine,
                                      QIOError **errp) QIO_MUST_CHECK;
+
+/*
+ * qio_tls_creds_reload: read everything again, from the same places. What is
+ * read is checked as at first, and only then put in the place of the old, for
+ * sessions made from now on; sessions that exist keep what they have.
+ * Returns: 0; or -1, the old is in use further, and *errp says why.
+ * Errors: those of the constructor. Reads files. Threads: any. Since: 0.1
+ *
+ * qio_tls_creds_changed: whether a file that was read last is another one now,
+ * or has come or gone: one stat() for each. Threads: any. Since: 0.1
+ */
+QIO_API int qio_tls_creds_reload(QIOTLSCreds *creds,
+                                 QIOError **errp) QIO_MUST_CHECK;
+QIO_API bool qio_tls_creds_changed(QIOTLSCreds *creds);
+
+/* When the first certificate of our own chains expires; 0 without any.
+ * Threads: any. Since: 0.1 */
+QIO_API time_t qio_tls_creds_expires(QIOTLSCreds *creds);
 
 /* Another reference, returning creds; dropping one, NULL is allowed; and what
  * the credentials were made for. Threads: any. Since: 0.1 */

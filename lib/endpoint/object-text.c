@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <qio/tls-config.h>
 #include "base/optstr.h"
 
 /* Enough for any rule list; bounds what a text can make us allocate. */
@@ -107,25 +108,6 @@ static int take_choice(struct props *p, const char *name, const char *zero,
     return -1;
 }
 
-/* Sets `flag` in *flags when the boolean, on by default, is off. */
-static int take_off_flag(struct props *p, const char *name, unsigned flag,
-                         unsigned *flags, QIOError **errp)
-{
-    const char *value = take(p, name);
-    bool on;
-
-    if (!value) {
-        return 0;
-    }
-    if (qiop_optstr_bool(value, &on) < 0) {
-        return invalid(errp, p, name, "is on or off");
-    }
-    if (!on) {
-        *flags |= flag;
-    }
-    return 0;
-}
-
 /* Every property was meant by somebody. */
 static int all_seen(const struct props *p, QIOError **errp)
 {
@@ -143,112 +125,97 @@ static int all_seen(const struct props *p, QIOError **errp)
     return 0;
 }
 
-/* What all credentials have. */
-struct tls_common {
-    QIOTLSEndpoint endpoint;
-    unsigned flags;
-    const char *priority;
-    const char *engine;
-};
-
-static int take_tls_common(struct props *p, struct tls_common *c,
-                           QIOError **errp)
+/* The side must be said; QEMU's default of one is an accident to come. */
+static QIOTLSConfig *take_endpoint(struct props *p, QIOTLSCredsKind kind,
+                                   QIOError **errp)
 {
     int side;
 
-    memset(c, 0, sizeof(*c));
     if (!need(p, "endpoint", errp)) {
-        return -1;
+        return NULL;
     }
     side = take_choice(p, "endpoint", "client", "server", -1, errp);
-    if (side < 0 ||
-        take_off_flag(p, "verify-peer", QIO_TLS_CREDS_NO_VERIFY_PEER, &c->flags,
-                      errp) < 0) {
-        return -1;
+    if (side < 0) {
+        return NULL;
     }
-    c->endpoint = side ? QIO_TLS_ENDPOINT_SERVER : QIO_TLS_ENDPOINT_CLIENT;
-    c->priority = take(p, "priority");
-    c->engine = take(p, "tls-engine");
+    return qio_tls_config_new(
+        kind, side ? QIO_TLS_ENDPOINT_SERVER : QIO_TLS_ENDPOINT_CLIENT, errp);
+}
+
+/* A password is only ever named. */
+static int take_password(const QIOObjects *objects, struct props *p,
+                         QIOTLSConfig *config, QIOError **errp)
+{
+    const char *id = take(p, "passwordid");
+    const struct qiop_object *secret;
+
+    if (!id) {
+        return 0;
+    }
+    if (take(p, "password")) {
+        return invalid(errp, p, "password", "is not known");
+    }
+    secret = qiop_objects_find(objects, id, QIOP_OBJECT_SECRET, errp);
+    return secret
+               ? qio_tls_config_set(config, "password", secret->u.secret, errp)
+               : -1;
+}
+
+/* All that is left are properties of the credentials. */
+static int take_properties(struct props *p, QIOTLSConfig *config,
+                           QIOError **errp)
+{
+    size_t i;
+
+    for (i = 1; i < p->n; i++) {
+        if (p->v[i].seen) {
+            continue;
+        }
+        if (strcmp(p->v[i].name, "password") == 0) {
+            return invalid(errp, p, "password", "is not known");
+        }
+        if (qio_tls_config_set(config, p->v[i].name, p->v[i].value, errp) < 0) {
+            return -1;
+        }
+    }
     return 0;
 }
 
-/* The rest, for credentials that were made (or not: NULL). */
-static int finish_tls(struct qiop_object *out, const struct tls_common *c,
+static int make_creds(const QIOObjects *objects, struct props *p,
+                      QIOTLSCredsKind kind, struct qiop_object *out,
                       QIOError **errp)
 {
-    if (!out->u.creds) {
+    QIOTLSConfig *config = take_endpoint(p, kind, errp);
+
+    if (!config) {
         return -1;
     }
-    if (qio_tls_creds_set_engine(out->u.creds, c->engine, errp) < 0) {
-        qio_tls_creds_unref(out->u.creds);
-        return -1;
+    out->u.creds = NULL;
+    if ((kind != QIO_TLS_CREDS_X509 ||
+         take_password(objects, p, config, errp) == 0) &&
+        take_properties(p, config, errp) == 0) {
+        out->u.creds = qio_tls_creds_new(config, errp);
     }
-    return 0;
+    qio_tls_config_free(config);
+    return out->u.creds ? 0 : -1;
 }
 
 static int make_x509(const QIOObjects *objects, struct props *p,
                      struct qiop_object *out, QIOError **errp)
 {
-    const struct qiop_object *secret = NULL;
-    const char *dir;
-    const char *password_id;
-    struct tls_common c;
-
-    if (take_tls_common(p, &c, errp) < 0 ||
-        take_off_flag(p, "sanity-check", QIO_TLS_CREDS_NO_SANITY_CHECK,
-                      &c.flags, errp) < 0) {
-        return -1;
-    }
-    dir = need(p, "dir", errp);
-    password_id = take(p, "passwordid");
-    if (!dir || all_seen(p, errp) < 0) {
-        return -1;
-    }
-    if (password_id) {
-        secret =
-            qiop_objects_find(objects, password_id, QIOP_OBJECT_SECRET, errp);
-        if (!secret) {
-            return -1;
-        }
-    }
-    out->u.creds = qio_tls_creds_x509_new(c.endpoint, dir,
-                                          secret ? secret->u.secret : NULL,
-                                          c.priority, c.flags, errp);
-    return finish_tls(out, &c, errp);
+    return make_creds(objects, p, QIO_TLS_CREDS_X509, out, errp);
 }
 
 static int make_psk(const QIOObjects *objects, struct props *p,
                     struct qiop_object *out, QIOError **errp)
 {
-    const char *username = take(p, "username");
-    struct tls_common c;
-    const char *dir;
-
-    (void)objects;
-    if (take_tls_common(p, &c, errp) < 0) {
-        return -1;
-    }
-    dir = need(p, "dir", errp);
-    if (!dir || all_seen(p, errp) < 0) {
-        return -1;
-    }
-    out->u.creds = qio_tls_creds_psk_new(c.endpoint, dir, username, c.priority,
-                                         c.flags, errp);
-    return finish_tls(out, &c, errp);
+    return make_creds(objects, p, QIO_TLS_CREDS_PSK, out, errp);
 }
 
 static int make_anon(const QIOObjects *objects, struct props *p,
                      struct qiop_object *out, QIOError **errp)
 {
-    struct tls_common c;
-
-    (void)objects;
-    if (take_tls_common(p, &c, errp) < 0 || all_seen(p, errp) < 0) {
-        return -1;
-    }
-    out->u.creds =
-        qio_tls_creds_anon_new(c.endpoint, c.priority, c.flags, errp);
-    return finish_tls(out, &c, errp);
+    return make_creds(objects, p, QIO_TLS_CREDS_ANON, out, errp);
 }
 
 static int make_simple(const QIOObjects *objects, struct props *p,
@@ -357,7 +324,8 @@ static const struct {
 /* Takes the piece apart; it is the set's from here on. */
 static int add_prop(struct props *p, char *piece, QIOError **errp)
 {
-    static const char *const booleans[] = {"verify-peer", "sanity-check", NULL};
+    static const char *const booleans[] = {"verify-peer", "sanity-check",
+                                           "system-trust", NULL};
     struct prop *prop = &p->v[p->n];
     size_t i;
 

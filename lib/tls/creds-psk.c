@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define PSK_FILE "keys.psk"
-#define PSK_SUFFIX ":+ECDHE-PSK:+DHE-PSK:+PSK"
 #define DEFAULT_USER "qemu"
 /* RFC 4279 §5.3 asks for 64 octets at least; more is of no use. */
 #define KEY_MAX 1024
@@ -23,17 +22,17 @@ static void wipe_datum(gnutls_datum_t *d)
     d->size = 0;
 }
 
-void qiop_creds_psk_clear(QIOTLSCreds *creds)
+void qiop_creds_psk_clear(struct qiop_tls_material *m)
 {
     size_t i;
 
-    for (i = 0; i < creds->npsk; i++) {
-        free(creds->psk[i].user);
-        wipe_datum(&creds->psk[i].key);
+    for (i = 0; i < m->npsk; i++) {
+        free(m->psk[i].user);
+        wipe_datum(&m->psk[i].key);
     }
-    free(creds->psk);
-    creds->psk = NULL;
-    creds->npsk = 0;
+    free(m->psk);
+    m->psk = NULL;
+    m->npsk = 0;
 }
 
 static int hex_digit(char c)
@@ -83,34 +82,34 @@ static int bad_line(const char *path, unsigned line, const char *why,
     return -1;
 }
 
-static int add_entry(QIOTLSCreds *creds, const char *user, size_t user_len,
-                     gnutls_datum_t *key, QIOError **errp)
+static int add_entry(struct qiop_tls_material *m, const char *user,
+                     size_t user_len, gnutls_datum_t *key, QIOError **errp)
 {
     struct qiop_psk_entry *psk;
     char *copy = strndup(user, user_len);
 
-    psk = reallocarray(creds->psk, creds->npsk + 1, sizeof(*psk));
+    psk = reallocarray(m->psk, m->npsk + 1, sizeof(*psk));
     if (psk) {
-        creds->psk = psk;
+        m->psk = psk;
     }
     if (!psk || !copy) {
         free(copy);
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return -1;
     }
-    psk[creds->npsk].user = copy;
-    psk[creds->npsk].key = *key;
-    creds->npsk++;
+    psk[m->npsk].user = copy;
+    psk[m->npsk].key = *key;
+    m->npsk++;
     return 0;
 }
 
-static const struct qiop_psk_entry *find(const QIOTLSCreds *creds,
+static const struct qiop_psk_entry *find(const struct qiop_tls_material *m,
                                          const char *user, size_t len)
 {
     size_t i;
 
-    for (i = 0; i < creds->npsk; i++) {
-        const struct qiop_psk_entry *e = &creds->psk[i];
+    for (i = 0; i < m->npsk; i++) {
+        const struct qiop_psk_entry *e = &m->psk[i];
 
         if (strlen(e->user) == len && memcmp(e->user, user, len) == 0) {
             return e;
@@ -119,8 +118,9 @@ static const struct qiop_psk_entry *find(const QIOTLSCreds *creds,
     return NULL;
 }
 
-static int parse_line(QIOTLSCreds *creds, const char *path, unsigned line,
-                      const char *text, size_t len, QIOError **errp)
+static int parse_line(struct qiop_tls_material *m, const char *path,
+                      unsigned line, const char *text, size_t len,
+                      QIOError **errp)
 {
     const char *colon = memchr(text, ':', len);
     gnutls_datum_t key = {NULL, 0};
@@ -134,7 +134,7 @@ static int parse_line(QIOTLSCreds *creds, const char *path, unsigned line,
     if (!user_len || user_len > USER_MAX_LEN || memchr(text, 0, user_len)) {
         return bad_line(path, line, "bad user name", errp);
     }
-    if (find(creds, text, user_len)) {
+    if (find(m, text, user_len)) {
         return bad_line(path, line, "a user named twice", errp);
     }
     ret = parse_key(colon + 1, len - user_len - 1, &key);
@@ -148,14 +148,14 @@ static int parse_line(QIOTLSCreds *creds, const char *path, unsigned line,
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return -1;
     }
-    if (add_entry(creds, text, user_len, &key, errp)) {
+    if (add_entry(m, text, user_len, &key, errp)) {
         wipe_datum(&key);
         return -1;
     }
     return 0;
 }
 
-static int parse_file(QIOTLSCreds *creds, const char *path,
+static int parse_file(struct qiop_tls_material *m, const char *path,
                       const gnutls_datum_t *file, QIOError **errp)
 {
     const char *p = (const char *)file->data, *end = p + file->size;
@@ -169,106 +169,141 @@ static int parse_file(QIOTLSCreds *creds, const char *path,
         if (len && p[len - 1] == '\r') {
             len--;
         }
-        if (len && *p != '#' && parse_line(creds, path, line, p, len, errp)) {
+        if (len && *p != '#' && parse_line(m, path, line, p, len, errp)) {
             return -1;
         }
         p = next;
     }
-    if (!creds->npsk) {
+    if (!m->npsk) {
         qio_error_set(errp, QIO_ERROR_CREDENTIALS, 0, "no key in '%s'", path);
         return -1;
     }
     return 0;
 }
 
-static int psk_load(QIOTLSCreds *creds, QIOError **errp)
+static int load_file(struct qiop_tls_material *m, QIOError **errp)
 {
-    char *path = qiop_creds_path(creds->dir, PSK_FILE, errp);
     gnutls_datum_t file = {NULL, 0};
+    char *path;
     int ret = -1;
 
-    if (path && qiop_creds_file_read(path, false, &file, errp) == 0) {
-        ret = parse_file(creds, path, &file, errp);
+    if (!m->config->dir || !*m->config->dir) {
+        qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                      "TLS credentials need a directory");
+        return -1;
+    }
+    path = qiop_creds_path(m->config->dir, PSK_FILE, errp);
+    if (path &&
+        qiop_creds_file_read(path, false, &file, &m->stamps, errp) == 0) {
+        ret = parse_file(m, path, &file, errp);
     }
     qiop_creds_file_free(&file);
     free(path);
     return ret;
 }
 
-static int setup_client(QIOTLSCreds *creds, const char *username,
-                        QIOError **errp)
+/* Ask the program. Returns as qiop_creds_psk_find() does. */
+static int ask(const struct qiop_psk_func *f, const char *user,
+               gnutls_datum_t *key)
 {
-    const char *user = username ? username : DEFAULT_USER;
-    const struct qiop_psk_entry *e = find(creds, user, strlen(user));
-    int ret;
+    unsigned char buf[KEY_MAX];
+    ssize_t len = f->func(user, buf, sizeof(buf), f->opaque);
+    int ret = 0;
 
-    if (!e) {
+    if (len < 0 || len > KEY_MAX) {
+        ret = -2;
+    } else if (len == 0) {
+        ret = 1;
+    } else {
+        key->data = gnutls_malloc((size_t)len);
+        if (key->data) {
+            memcpy(key->data, buf, (size_t)len);
+            key->size = (unsigned)len;
+        } else {
+            ret = -1;
+        }
+    }
+    explicit_bzero(buf, sizeof(buf));
+    return ret;
+}
+
+static void no_key(const QIOTLSConfig *c, const char *user, int ret,
+                   QIOError **errp)
+{
+    if (ret == -1) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+    } else if (ret == -2) {
         qio_error_set(errp, QIO_ERROR_CREDENTIALS, 0,
-                      "user '%s' is not in '%s/" PSK_FILE "'", user,
-                      creds->dir);
+                      "the key of user '%s' cannot be had", user);
+    } else if (c->psk_func) {
+        qio_error_set(errp, QIO_ERROR_CREDENTIALS, 0,
+                      "there is no key for user '%s'", user);
+    } else {
+        qio_error_set(errp, QIO_ERROR_CREDENTIALS, 0,
+                      "user '%s' is not in '%s/" PSK_FILE "'", user, c->dir);
+    }
+}
+
+static int setup_client(struct qiop_tls_material *m, QIOError **errp)
+{
+    const char *user = m->config->username ? m->config->username : DEFAULT_USER;
+    gnutls_datum_t key = {NULL, 0};
+    int ret = qiop_creds_psk_find(m, user, &key);
+
+    if (ret) {
+        no_key(m->config, user, ret, errp);
         return -1;
     }
-    ret = gnutls_psk_allocate_client_credentials(&creds->psk_client);
+    ret = gnutls_psk_allocate_client_credentials(&m->psk_client);
     if (ret >= 0) {
-        ret = gnutls_psk_set_client_credentials(creds->psk_client, user,
-                                                &e->key, GNUTLS_PSK_KEY_RAW);
+        ret = gnutls_psk_set_client_credentials(m->psk_client, user, &key,
+                                                GNUTLS_PSK_KEY_RAW);
     }
+    gnutls_memset(key.data, 0, key.size);
+    gnutls_free(key.data);
     if (ret < 0) {
         qio_error_set_tls(errp,
                           ret == GNUTLS_E_MEMORY_ERROR ? QIO_ERROR_NOMEM
                                                        : QIO_ERROR_CREDENTIALS,
-                          ret,
-                          "cannot use the key of '%s' in '%s/" PSK_FILE "': %s",
-                          user, creds->dir, gnutls_strerror(ret));
+                          ret, "cannot use the key of user '%s': %s", user,
+                          gnutls_strerror(ret));
         return -1;
     }
     /* The other users' keys are none of a client's business. */
-    qiop_creds_psk_clear(creds);
+    qiop_creds_psk_clear(m);
     return 0;
 }
 
-QIOTLSCreds *qio_tls_creds_psk_new(QIOTLSEndpoint endpoint, const char *dir,
-                                   const char *username, const char *priority,
-                                   unsigned flags, QIOError **errp)
+static int setup_server(struct qiop_tls_material *m, QIOError **errp)
 {
-    QIOTLSCreds *creds;
-
-    if (endpoint == QIO_TLS_ENDPOINT_SERVER && username) {
-        qio_error_set(errp, QIO_ERROR_INVALID, 0,
-                      "a PSK server takes no user name");
-        return NULL;
-    }
-    creds = qiop_creds_new(endpoint, QIO_TLS_CREDS_PSK, dir,
-                           priority, PSK_SUFFIX, flags, errp);
-    if (!creds) {
-        return NULL;
-    }
-    if (psk_load(creds, errp)) {
-        goto fail;
-    }
-    if (endpoint == QIO_TLS_ENDPOINT_CLIENT) {
-        if (setup_client(creds, username, errp)) {
-            goto fail;
-        }
-        return creds;
-    }
-    if (gnutls_psk_allocate_server_credentials(&creds->psk_server) < 0) {
+    if (gnutls_psk_allocate_server_credentials(&m->psk_server) < 0) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
-        goto fail;
+        return -1;
     }
-    gnutls_psk_set_server_credentials_function(creds->psk_server,
+    gnutls_psk_set_server_credentials_function(m->psk_server,
                                                qiop_creds_psk_lookup);
-    return creds;
-fail:
-    qio_tls_creds_unref(creds);
-    return NULL;
+    return 0;
 }
 
-int qiop_creds_psk_find(const QIOTLSCreds *creds, const char *user,
+int qiop_creds_load_psk(struct qiop_tls_material *m, QIOError **errp)
+{
+    if (!m->config->psk_func && load_file(m, errp)) {
+        return -1;
+    }
+    return m->config->endpoint == QIO_TLS_ENDPOINT_CLIENT
+               ? setup_client(m, errp)
+               : setup_server(m, errp);
+}
+
+int qiop_creds_psk_find(const struct qiop_tls_material *m, const char *user,
                         gnutls_datum_t *key)
 {
-    const struct qiop_psk_entry *e = find(creds, user, strlen(user));
+    const struct qiop_psk_entry *e;
 
+    if (m->config->psk_func) {
+        return ask(m->config->psk_func, user, key);
+    }
+    e = find(m, user, strlen(user));
     if (!e) {
         return 1;
     }

@@ -203,44 +203,71 @@ static int check_issuers(const struct check *c, gnutls_x509_crt_t crt,
     return 0;
 }
 
-static int verify_list(const struct check *c,
-                       const struct qiop_cert_list *chain,
-                       const struct qiop_cert_list *cas, const char *ca_path)
+static int verify_failed(const struct check *c, gnutls_x509_crt_t crt, int code,
+                         unsigned status, const char *ca_path)
 {
     gnutls_datum_t text = {NULL, 0};
-    unsigned status = 0;
-    char *dn;
-    int ret;
+    char *dn = qiop_cert_dn(crt);
 
-    ret = gnutls_x509_crt_list_verify(chain->crt, (int)chain->n, cas->crt,
-                                      (int)cas->n, NULL, 0, 0, &status);
-    if (ret >= 0 && !status) {
-        return 0;
-    }
-    if (ret >= 0) {
+    if (code >= 0) {
         gnutls_certificate_verification_status_print(status, GNUTLS_CRT_X509,
                                                      &text, 0);
     }
-    dn = qiop_cert_dn(chain->crt[0]);
-    qio_error_set_tls(c->errp, QIO_ERROR_CREDENTIALS, ret < 0 ? ret : 0,
+    qio_error_set_tls(c->errp, QIO_ERROR_CREDENTIALS, code < 0 ? code : 0,
                       "certificate '%s' in '%s' fails against '%s': %s",
                       dn ? dn : "", c->path, ca_path,
-                      text.data ? (char *)text.data : gnutls_strerror(ret));
+                      text.data ? (char *)text.data : gnutls_strerror(code));
     free(dn);
     gnutls_free(text.data);
     return -1;
 }
 
-int qiop_cert_sanity(QIOTLSEndpoint endpoint,
+static int verify_list(const struct check *c,
+                       const struct qiop_cert_list *chain,
+                       const struct qiop_cert_list *cas, const char *ca_path)
+{
+    unsigned status = 0;
+    int ret = gnutls_x509_crt_list_verify(chain->crt, (int)chain->n, cas->crt,
+                                          (int)cas->n, NULL, 0, 0, &status);
+
+    return ret >= 0 && !status
+               ? 0
+               : verify_failed(c, chain->crt[0], ret, status, ca_path);
+}
+
+/* The same with the system's CAs among them. */
+static int verify_system(const struct check *c,
+                         const struct qiop_tls_material *m,
+                         const struct qiop_cert_list *chain)
+{
+    gnutls_x509_trust_list_t list;
+    unsigned status = 0;
+    int ret;
+
+    gnutls_certificate_get_trust_list(m->x509, &list);
+    ret = gnutls_x509_trust_list_verify_crt(list, chain->crt, chain->n,
+                                            GNUTLS_VERIFY_DISABLE_CRL_CHECKS,
+                                            &status, NULL);
+    return ret >= 0 && !status ? 0
+                               : verify_failed(c, chain->crt[0], ret, status,
+                                               "the system's CAs");
+}
+
+int qiop_cert_sanity(const struct qiop_tls_material *m,
                      const struct qiop_cert_list *chain, const char *cert_path,
                      const struct qiop_cert_list *cas, const char *ca_path,
                      QIOError **errp)
 {
-    struct check own = {endpoint, cert_path, errp};
-    struct check ca = {endpoint, ca_path, errp};
+    struct check own = {m->config->endpoint, cert_path, errp};
+    struct check ca = {m->config->endpoint, ca_path, errp};
 
-    if (check_chain(&own, chain) ||
-        check_issuers(&ca, chain->crt[chain->n - 1], cas)) {
+    if (check_chain(&own, chain)) {
+        return -1;
+    }
+    if (m->config->system_trust) {
+        return verify_system(&own, m, chain);
+    }
+    if (check_issuers(&ca, chain->crt[chain->n - 1], cas)) {
         return -1;
     }
     return verify_list(&own, chain, cas, ca_path);

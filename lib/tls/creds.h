@@ -3,13 +3,16 @@
 #ifndef QIOP_TLS_CREDS_H
 #define QIOP_TLS_CREDS_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 #include <time.h>
 #include <gnutls/gnutls.h>
 #include <gnutls/x509.h>
 #include <qio/tls-creds.h>
+#include "tls/config.h"
 
 /* priority.c: what is negotiated unless the credentials say otherwise. */
 const char *qiop_tls_default_priority(void);
@@ -23,15 +26,28 @@ struct qiop_psk_entry {
     gnutls_datum_t key; /* raw bytes */
 };
 
-struct QIOTLSCreds {
+/* A file that was read, or was not there. */
+struct qiop_creds_stamp {
+    char *path;
+    bool exists;
+    dev_t dev;
+    ino_t ino;
+    off_t size;
+    struct timespec mtime, ctime;
+};
+
+struct qiop_creds_stamps {
+    struct qiop_creds_stamp *v;
+    size_t n;
+};
+
+/*
+ * What was loaded, at first or by a reload. It never changes: sessions keep the
+ * material that they began with.
+ */
+struct qiop_tls_material {
     atomic_int refs;
-    QIOTLSEndpoint endpoint;
-    QIOTLSCredsKind kind;
-    unsigned flags;
-    char *dir; /* for messages; NULL for anon */
-    gnutls_priority_t priority;
-    const char *engine; /* of records, static; NULL for the best */
-    void *ipsecmb;      /* see qiop_creds_load_engines() */
+    const QIOTLSConfig *config; /* the credentials', which outlive us */
     /* One of these, as kind and endpoint say. */
     gnutls_certificate_credentials_t x509;
     gnutls_psk_client_credentials_t psk_client;
@@ -41,35 +57,54 @@ struct QIOTLSCreds {
     /* A PSK server's users. */
     struct qiop_psk_entry *psk;
     size_t npsk;
-    bool own_cert; /* x509: we have a certificate to show */
+    bool own_cert;  /* x509: we have a certificate to show */
+    time_t expires; /* the first of our own to do so; 0: none does */
+    struct qiop_creds_stamps stamps;
+};
+
+struct QIOTLSCreds {
+    atomic_int refs;
+    QIOTLSConfig *config; /* as it was at first */
+    gnutls_priority_t priority;
+    const char *engine; /* of records, static; NULL for the best */
+    void *ipsecmb;      /* see qiop_creds_load_engines() */
+    pthread_mutex_t lock;
+    struct qiop_tls_material *material; /* the present one; lock */
 };
 
 static inline bool qiop_creds_verify(const QIOTLSCreds *creds)
 {
-    return !(creds->flags & QIO_TLS_CREDS_NO_VERIFY_PEER);
+    return !(creds->config->flags & QIO_TLS_CREDS_NO_VERIFY_PEER);
 }
 
-/* A new object with dir copied and the priority parsed; `suffix` is appended
- * to it for key exchanges that the default leaves out. */
-QIOTLSCreds *qiop_creds_new(QIOTLSEndpoint endpoint, QIOTLSCredsKind kind,
-                            const char *dir, const char *priority,
-                            const char *suffix, unsigned flags,
-                            QIOError **errp);
+/* The present material, with a reference for the caller. */
+struct qiop_tls_material *qiop_creds_material(QIOTLSCreds *creds);
+void qiop_tls_material_unref(struct qiop_tls_material *m);
 
-/* Hand on the error of a loader that began with errno = 0. Whatever GnuTLS made
- * of it ("not the key of this certificate"): when malloc() has left ENOMEM
- * there, it was the memory. */
-void qiop_creds_fail(QIOError *err, QIOError **errp);
+/* Fill empty material. 0 or -1. */
+int qiop_creds_load_x509(struct qiop_tls_material *m, QIOError **errp);
+int qiop_creds_load_psk(struct qiop_tls_material *m, QIOError **errp);
+int qiop_creds_load_anon(struct qiop_tls_material *m, QIOError **errp);
+
+/* Our own certificates, of an x509 server or client. */
+struct qiop_cert_list;
+int qiop_creds_load_own(struct qiop_tls_material *m,
+                        const struct qiop_cert_list *cas, const char *ca_path,
+                        QIOError **errp);
+
+/* creds-priority.c: what config says about versions, ciphers and groups. */
+int qiop_creds_set_priority(QIOTLSCreds *creds, QIOError **errp);
 
 /* What libipsec-mb finds out about the CPU, once for all sessions; NULL when it
  * does not serve. engine.c */
 int qiop_creds_load_engines(QIOTLSCreds *creds, QIOError **errp);
 
 /* Wipe and free what creds-psk.c put there. */
-void qiop_creds_psk_clear(QIOTLSCreds *creds);
+void qiop_creds_psk_clear(struct qiop_tls_material *m);
 
-/* A copy of a user's key for gnutls_free(). 0, 1 for an unknown user, -1. */
-int qiop_creds_psk_find(const QIOTLSCreds *creds, const char *user,
+/* A copy of a user's key for gnutls_free(). 0; 1 for an unknown user; -1 no
+ * memory; -2 the program's function failed. */
+int qiop_creds_psk_find(const struct qiop_tls_material *m, const char *user,
                         gnutls_datum_t *key);
 
 /* Asked by GnuTLS in a server's handshake; the session provides it. */
@@ -82,8 +117,12 @@ char *qiop_creds_path(const char *dir, const char *name, QIOError **errp);
 /* The whole file, zero-terminated, to be given back to qiop_creds_file_free(),
  * which wipes it. Returns 0, -1, or 1 when it does not exist and `optional`. */
 int qiop_creds_file_read(const char *path, bool optional, gnutls_datum_t *out,
-                         QIOError **errp);
+                         struct qiop_creds_stamps *stamps, QIOError **errp);
 void qiop_creds_file_free(gnutls_datum_t *data);
+
+/* Whether a file is another one now than when it was read. */
+bool qiop_creds_stamps_changed(const struct qiop_creds_stamps *stamps);
+void qiop_creds_stamps_free(struct qiop_creds_stamps *stamps);
 
 /* Our own certificates as loaded from a file. */
 struct qiop_cert_list {
@@ -95,9 +134,10 @@ int qiop_cert_list_load(struct qiop_cert_list *list, const gnutls_datum_t *pem,
                         const char *path, QIOError **errp);
 void qiop_cert_list_free(struct qiop_cert_list *list);
 
-/* Whether our chain (leaf first) of cert_path is fit for `endpoint` with the
- * CAs of ca_path. 0 or -1 with QIO_ERROR_CREDENTIALS. */
-int qiop_cert_sanity(QIOTLSEndpoint endpoint,
+/* Whether our chain (leaf first) of cert_path is fit for our endpoint with the
+ * CAs of ca_path, and the system's if we trust them. 0 or -1 with
+ * QIO_ERROR_CREDENTIALS. */
+int qiop_cert_sanity(const struct qiop_tls_material *m,
                      const struct qiop_cert_list *chain, const char *cert_path,
                      const struct qiop_cert_list *cas, const char *ca_path,
                      QIOError **errp);

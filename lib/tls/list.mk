@@ -1,8 +1,13 @@
 tls_sources = \
 	lib/tls/authz.c \
+	lib/tls/config.c \
+	lib/tls/config.h \
 	lib/tls/creds-anon.c \
+	lib/tls/creds-file.c \
+	lib/tls/creds-priority.c \
 	lib/tls/creds-psk.c \
 	lib/tls/creds-x509-check.c \
+	lib/tls/creds-x509-own.c \
 	lib/tls/creds-x509.c \
 	lib/tls/creds.c \
 	lib/tls/creds.h \

@@ -47,7 +47,7 @@ static const char *alert_text(int alert)
 /* What the peer must have meant, in front of ": reason (TLS alert N)". */
 static const char *alert_meaning(const struct qiop_tls_session *s, int alert)
 {
-    bool psk = s->creds->kind == QIO_TLS_CREDS_PSK;
+    bool psk = s->creds->config->kind == QIO_TLS_CREDS_PSK;
 
     switch (alert) {
     case GNUTLS_A_BAD_CERTIFICATE:
@@ -58,7 +58,7 @@ static const char *alert_meaning(const struct qiop_tls_session *s, int alert)
     case GNUTLS_A_UNKNOWN_CA:
         return "the peer rejected our certificate";
     case GNUTLS_A_CERTIFICATE_REQUIRED:
-        return s->creds->own_cert
+        return s->material->own_cert
                    ? "the peer wants a certificate of another CA than ours"
                    : "the peer wants a certificate and we have none";
     case GNUTLS_A_ACCESS_DENIED:
@@ -96,27 +96,37 @@ static QIOError *explain_alert(struct qiop_tls_session *s, int code)
 static QIOError *explain_psk(struct qiop_tls_session *s, int code)
 {
     const char *user = s->psk_user ? s->psk_user : "";
+    const QIOTLSConfig *c = s->creds->config;
     QIOError *err = NULL;
 
-    if (s->psk_unknown) {
+    if (s->psk_failed) {
         qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
-                          "user '%s' is not in '%s/keys.psk'", user,
-                          s->creds->dir);
+                          "the key of user '%s' cannot be had", user);
+    } else if (s->psk_unknown && c->psk_func) {
+        qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
+                          "there is no key for user '%s'", user);
+    } else if (s->psk_unknown) {
+        qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
+                          "user '%s' is not in '%s/keys.psk'", user, c->dir);
+    } else if (c->psk_func) {
+        qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
+                          "our key of user '%s' is not the peer's", user);
     } else {
         qio_error_set_tls(&err, QIO_ERROR_TLS_VERIFY, code,
                           "the key of user '%s' in '%s/keys.psk' is not the "
                           "peer's",
-                          user, s->creds->dir);
+                          user, c->dir);
     }
     return err;
 }
 
 static bool psk_mismatch(const struct qiop_tls_session *s, int code)
 {
-    if (s->done || !s->server || s->creds->kind != QIO_TLS_CREDS_PSK) {
+    if (s->done || !s->server || s->creds->config->kind != QIO_TLS_CREDS_PSK) {
         return false;
     }
-    return s->psk_unknown || code == GNUTLS_E_DECRYPTION_FAILED ||
+    return s->psk_unknown || s->psk_failed ||
+           code == GNUTLS_E_DECRYPTION_FAILED ||
            code == GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER ||
            code == GNUTLS_E_ERROR_IN_FINISHED_PACKET;
 }

@@ -47,6 +47,7 @@ struct qiop_tls_session {
     pthread_mutex_t seal_lock;
     pthread_mutex_t lock;
     QIOTLSCreds *creds;
+    struct qiop_tls_material *material; /* the creds' when we began */
     QIOAuthz *authz;
     char *hostname;
     gnutls_session_t tls;
@@ -86,6 +87,7 @@ struct qiop_tls_session {
     gnutls_alert_description_t verify_alert;
     char *psk_user;   /* whom a client says it is, for messages */
     bool psk_unknown; /* ... and we do not know him */
+    bool psk_failed;  /* ... and nobody could say */
 
     const struct qiop_aead *aead;     /* who protects data; NULL: GnuTLS */
     struct qiop_tls_sealing *sealing; /* seal_lock; NULL: GnuTLS has the keys */

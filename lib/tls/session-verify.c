@@ -187,10 +187,13 @@ static int refuse_status(struct qiop_tls_session *s,
     size_t i;
 
     if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) {
-        snprintf(why, sizeof(why),
-                 "is not signed by a CA in "
-                 "'%.255s/ca-cert.pem'",
-                 s->creds->dir);
+        const QIOTLSConfig *c = s->creds->config;
+
+        snprintf(why, sizeof(why), "is not signed by a CA %s%.255s%s",
+                 c->dir ? "in '" : "of the system", c->dir ? c->dir : "",
+                 !c->dir           ? ""
+                 : c->system_trust ? "/ca-cert.pem' or of the system"
+                                   : "/ca-cert.pem'");
         return refuse_cert(s, GNUTLS_A_UNKNOWN_CA, chain->crt[0], why);
     }
     if (!(status & GNUTLS_CERT_REVOKED) &&
@@ -385,9 +388,9 @@ char *qiop_tls_peer_identity(struct qiop_tls_session *s, QIOError **errp)
     char *text = NULL;
 
     errno = 0;
-    if (s->creds->kind == QIO_TLS_CREDS_X509) {
+    if (s->creds->config->kind == QIO_TLS_CREDS_X509) {
         ret = identity_x509(s, &text);
-    } else if (s->creds->kind == QIO_TLS_CREDS_PSK && s->server) {
+    } else if (s->creds->config->kind == QIO_TLS_CREDS_PSK && s->server) {
         ret = identity_psk(s, &text);
     }
     if (ret == 0) {

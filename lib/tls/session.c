@@ -110,9 +110,10 @@ int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
                           gnutls_datum_t *key)
 {
     struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
-    int ret = qiop_creds_psk_find(s->creds, user, key);
+    int ret = qiop_creds_psk_find(s->material, user, key);
 
-    s->no_memory |= ret < 0;
+    s->no_memory |= ret == -1;
+    s->psk_failed = ret == -2;
     /* With 1 GnuTLS goes on with a random key, so that the peer cannot probe
      * for names; for our own message we remember what happened. */
     s->psk_unknown = ret == 1;
@@ -121,7 +122,7 @@ int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
     if (s->psk_user) {
         qiop_text_clean(s->psk_user);
     }
-    return ret;
+    return ret < 0 ? -1 : ret;
 }
 
 /*
@@ -151,19 +152,19 @@ static int key_update_came(gnutls_session_t tls, unsigned type, unsigned when,
 
 static int set_creds(struct qiop_tls_session *s)
 {
-    QIOTLSCreds *c = s->creds;
+    const struct qiop_tls_material *m = s->material;
     gnutls_credentials_type_t type;
     void *cred;
 
-    if (c->kind == QIO_TLS_CREDS_X509) {
+    if (m->config->kind == QIO_TLS_CREDS_X509) {
         type = GNUTLS_CRD_CERTIFICATE;
-        cred = c->x509;
-    } else if (c->kind == QIO_TLS_CREDS_PSK) {
+        cred = m->x509;
+    } else if (m->config->kind == QIO_TLS_CREDS_PSK) {
         type = GNUTLS_CRD_PSK;
-        cred = s->server ? (void *)c->psk_server : (void *)c->psk_client;
+        cred = s->server ? (void *)m->psk_server : (void *)m->psk_client;
     } else {
         type = GNUTLS_CRD_ANON;
-        cred = s->server ? (void *)c->anon_server : (void *)c->anon_client;
+        cred = s->server ? (void *)m->anon_server : (void *)m->anon_client;
     }
     return gnutls_credentials_set(s->tls, type, cred);
 }
@@ -195,7 +196,7 @@ static int setup(struct qiop_tls_session *s)
     gnutls_transport_set_pull_timeout_function(s->tls, pull_timeout);
     gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_KEY_UPDATE,
                                        GNUTLS_HOOK_PRE, key_update_came);
-    if (s->creds->kind != QIO_TLS_CREDS_X509) {
+    if (s->creds->config->kind != QIO_TLS_CREDS_X509) {
         return 0;
     }
     if (verify) {
@@ -215,14 +216,14 @@ static int setup(struct qiop_tls_session *s)
 static int check_args(QIOTLSCreds *creds, QIOTLSEndpoint endpoint,
                       QIOAuthz *authz, QIOError **errp)
 {
-    if (!creds || creds->endpoint != endpoint) {
+    if (!creds || creds->config->endpoint != endpoint) {
         qio_error_set(
             errp, QIO_ERROR_INVALID, 0, "expected TLS credentials for a %s",
             endpoint == QIO_TLS_ENDPOINT_SERVER ? "server" : "client");
         return -1;
     }
-    if (authz &&
-        (creds->kind == QIO_TLS_CREDS_ANON || !qiop_creds_verify(creds))) {
+    if (authz && (creds->config->kind == QIO_TLS_CREDS_ANON ||
+                  !qiop_creds_verify(creds))) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "an authorizer needs credentials that verify peers");
         return -1;
@@ -249,6 +250,7 @@ struct qiop_tls_session *qiop_tls_session_new(QIOTLSCreds *creds,
     pthread_mutex_init(&s->seal_lock, NULL);
     pthread_mutex_init(&s->lock, NULL);
     s->creds = qio_tls_creds_ref(creds);
+    s->material = qiop_creds_material(creds);
     s->authz = authz ? qio_authz_ref(authz) : NULL;
     s->server = endpoint == QIO_TLS_ENDPOINT_SERVER;
     s->engine = &qiop_tls_engine_gnutls;
@@ -280,6 +282,7 @@ void qiop_tls_session_free(struct qiop_tls_session *s)
     qio_error_free(s->failed);
     qio_error_free(s->in_err);
     qio_error_free(s->verify_err);
+    qiop_tls_material_unref(s->material);
     qio_tls_creds_unref(s->creds);
     qio_authz_unref(s->authz);
     free(s->psk_user);
@@ -402,7 +405,7 @@ static int starved(struct qiop_tls_session *s, QIOError **errp)
 
 static int complete(struct qiop_tls_session *s, QIOError **errp)
 {
-    if (s->authz && s->creds->kind == QIO_TLS_CREDS_PSK &&
+    if (s->authz && s->creds->config->kind == QIO_TLS_CREDS_PSK &&
         qiop_tls_authorize_psk(s, errp)) {
         return -1;
     }
@@ -423,7 +426,7 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
     if (s->done) {
         return 0;
     }
-    if (!s->server && s->creds->kind == QIO_TLS_CREDS_X509 &&
+    if (!s->server && s->creds->config->kind == QIO_TLS_CREDS_X509 &&
         qiop_creds_verify(s->creds) && (!s->hostname || !*s->hostname)) {
         QIOError *err = NULL;
 

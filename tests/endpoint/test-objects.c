@@ -192,15 +192,25 @@ START_TEST(tls_creds)
     refused("tls-creds-anon,id=t,endpoint=client,priority", "needs a value");
     refused("tls-creds-anon,id=t,endpoint=client,tls-engine=fast",
             "unknown TLS record engine 'fast'");
-    refused("tls-creds-psk,id=t,endpoint=client", "'dir' is missing");
-    refused("tls-creds-psk,id=t,endpoint=client,dir=", "'dir' is empty");
+    refused("tls-creds-psk,id=t,endpoint=client", "need a directory");
+    refused("tls-creds-psk,id=t,endpoint=client,dir=", "need a directory");
     refused("tls-creds-psk,id=t,endpoint=client,dir=/,passwordid=x",
             "not known");
-    refused("tls-creds-x509,id=t,endpoint=client", "'dir' is missing");
+    refused("tls-creds-x509,id=t,endpoint=client", "need a directory");
     refused("tls-creds-x509,id=t,endpoint=client,dir=/,username=x",
             "not known");
     refused("tls-creds-x509,id=t,endpoint=client,dir=/,sanity-check=x",
             "on or off");
+    refused("tls-creds-x509,id=t,endpoint=client,dir=/,password=x",
+            "'password' is not known");
+    refused("tls-creds-x509,id=t,endpoint=client,dir=/,min-version=1.1",
+            "'min-version' is 1.2 or 1.3");
+    refused("tls-creds-x509,id=t,endpoint=client,dir=/,certificate=/c,key=/k",
+            "starts with 'pkcs11:'");
+    refused("tls-creds-anon,id=t,endpoint=client,groups=X25519:P-12",
+            "unknown key exchange group 'P-12'");
+    refused("tls-creds-psk,id=t,endpoint=server,dir=/,username=x",
+            "takes no user name");
     refused_as("tls-creds-x509,id=t,endpoint=client,dir=/,passwordid=p",
                QIO_ERROR_NOT_FOUND, "no secret with the ID 'p'");
     snprintf(text, sizeof(text), "tls-creds-x509,id=t,endpoint=client,dir=%s",
@@ -213,6 +223,9 @@ START_TEST(tls_creds)
     add("tls-creds-anon,id=c,endpoint=client");
     add("tls-creds-anon,id=s,endpoint=server,verify-peer=off");
     add("tls-creds-anon,id=e,endpoint=server,tls-engine=aead");
+    add("tls-creds-anon,id=v,endpoint=server,max-version=1.2,"
+        "groups=X25519:SECP256R1");
+    add("tls-creds-x509,id=y,endpoint=client,system-trust");
     creds = qio_objects_get_tls_creds(set, "c", NULL);
     ck_assert_int_eq(qio_tls_creds_endpoint(creds), QIO_TLS_ENDPOINT_CLIENT);
     creds = qio_objects_get_tls_creds(set, "s", NULL);

@@ -1,19 +1,25 @@
 tls_tests = \
 	tests/tls/test-authz \
+	tests/tls/test-config \
 	tests/tls/test-control \
 	tests/tls/test-creds \
 	tests/tls/test-creds-x509 \
 	tests/tls/test-engine \
 	tests/tls/test-nomem \
 	tests/tls/test-nomem-verify \
+	tests/tls/test-pkcs11 \
 	tests/tls/test-priority \
 	tests/tls/test-record \
+	tests/tls/test-reload \
 	tests/tls/test-session \
 	tests/tls/test-verify
 
+tests_tls_test_config_SOURCES = tests/tls/test-config.c tests/tls/sessionpair.h
 tests_tls_test_control_SOURCES = tests/tls/test-control.c tests/tls/sessionpair.h
 tests_tls_test_engine_SOURCES = tests/tls/test-engine.c tests/tls/sessionpair.h
+tests_tls_test_pkcs11_SOURCES = tests/tls/test-pkcs11.c tests/tls/sessionpair.h
 tests_tls_test_priority_SOURCES = tests/tls/test-priority.c tests/tls/sessionpair.h
+tests_tls_test_reload_SOURCES = tests/tls/test-reload.c tests/tls/sessionpair.h
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
 tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
 tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)

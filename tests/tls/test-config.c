@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Credentials made of properties: what each of them does to a session. */
+#include <config.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <qio/tls-config.h>
+#include "qiotest.h"
+#include "sessionpair.h"
+#include "tlscert.h"
+
+#define CLIENT QIO_TLS_ENDPOINT_CLIENT
+#define SERVER QIO_TLS_ENDPOINT_SERVER
+#define NO_TEXT ((const char *)NULL)
+
+static const char *dir;
+static struct tlscert ca;
+
+static void setup(void)
+{
+    struct tlscert server, client;
+
+    dir = tlscert_dir("config");
+    tlscert_make_ca(&ca, "CA");
+    tlscert_make_server(&server, &ca);
+    tlscert_make_client(&client, &ca, "client");
+    tlscert_write(dir, "ca-cert.pem", &ca, NULL);
+    tlscert_write(dir, "server-cert.pem", &server, NULL);
+    tlscert_write_key(dir, "server-key.pem", &server, NULL);
+    tlscert_write(dir, "client-cert.pem", &client, NULL);
+    tlscert_write_key(dir, "client-key.pem", &client, NULL);
+    tlscert_free(&server);
+    tlscert_free(&client);
+}
+
+static void teardown(void)
+{
+    tlscert_free(&ca);
+}
+
+static void set(QIOTLSConfig *config, const char *property, const char *value)
+{
+    QIOError *err = NULL;
+
+    ck_assert_int_eq(qio_tls_config_set(config, property, value, &err), 0);
+    qiotest_ok(&err);
+}
+
+/* x509 in dir, with one more property, or NULL. */
+static QIOTLSCreds *make(QIOTLSEndpoint endpoint, const char *property,
+                         const char *value)
+{
+    QIOError *err = NULL;
+    QIOTLSConfig *config =
+        qio_tls_config_new(QIO_TLS_CREDS_X509, endpoint, &err);
+    QIOTLSCreds *creds;
+
+    set(config, "dir", dir);
+    if (property) {
+        set(config, property, value);
+    }
+    creds = qio_tls_creds_new(config, &err);
+    qiotest_ok(&err);
+    qio_tls_config_free(config);
+    return creds;
+}
+
+static void run(struct sessionpair *p, QIOTLSCreds *c, QIOTLSCreds *s,
+                const char *host)
+{
+    sessionpair_init(p, c, s, host, NULL);
+    qio_tls_creds_unref(c);
+    qio_tls_creds_unref(s);
+    sessionpair_run(p);
+}
+
+static void expect_described(struct sessionpair *p, const char *text)
+{
+    QIOError *err = NULL;
+    char *line;
+
+    qiotest_ok(&p->client_err);
+    qiotest_ok(&p->server_err);
+    line = qiop_tls_session_describe(p->client, &err);
+    qiotest_ok(&err);
+    ck_assert_msg(strstr(line, text) != NULL, "'%s' is not in '%s'", text,
+                  line);
+    free(line);
+    sessionpair_free(p);
+}
+
+START_TEST(versions)
+{
+    struct sessionpair p;
+
+    run(&p, make(CLIENT, NULL, NO_TEXT), make(SERVER, NULL, NO_TEXT),
+        "localhost");
+    expect_described(&p, "TLS1.3");
+    run(&p, make(CLIENT, "max-version", "1.2"), make(SERVER, NULL, NO_TEXT),
+        "localhost");
+    expect_described(&p, "TLS1.2");
+    run(&p, make(CLIENT, NULL, NO_TEXT), make(SERVER, "max-version", "1.2"),
+        "localhost");
+    expect_described(&p, "TLS1.2");
+    run(&p, make(CLIENT, "max-version", "1.2"),
+        make(SERVER, "min-version", "1.3"), "localhost");
+    ck_assert_int_eq(p.server_ret, -1);
+    ck_assert(strstr(qio_error_message(p.server_err), "no TLS version") !=
+              NULL);
+    ck_assert_int_eq(p.client_ret, -1);
+    ck_assert_int_eq(qio_error_code(p.client_err), QIO_ERROR_TLS_REJECTED);
+    sessionpair_free(&p);
+}
+END_TEST
+
+START_TEST(groups)
+{
+    struct sessionpair p;
+
+    run(&p, make(CLIENT, "groups", "X25519"), make(SERVER, NULL, NO_TEXT),
+        "localhost");
+    expect_described(&p, "X25519");
+    run(&p, make(CLIENT, "groups", "SECP384R1:X25519"),
+        make(SERVER, "groups", "SECP384R1"), "localhost");
+    expect_described(&p, "SECP384R1");
+    /* The finite field groups of RFC 7919; no file with parameters. */
+    run(&p, make(CLIENT, "groups", "FFDHE2048"), make(SERVER, NULL, NO_TEXT),
+        "localhost");
+    expect_described(&p, "FFDHE2048");
+    run(&p,
+        make(CLIENT, "priority",
+             "NORMAL:-VERS-ALL:+VERS-TLS1.2:-KX-ALL"
+             ":+DHE-RSA:-GROUP-ALL:+GROUP-FFDHE3072"),
+        make(SERVER, NULL, NO_TEXT), "localhost");
+    /* The test's certificates are ECDSA, which DHE-RSA cannot use. */
+    ck_assert_int_eq(p.client_ret, -1);
+    sessionpair_free(&p);
+    run(&p, make(CLIENT, "groups", "X25519"),
+        make(SERVER, "groups", "FFDHE2048"), "localhost");
+    ck_assert_int_eq(p.server_ret, -1);
+    ck_assert(strstr(qio_error_message(p.server_err), "in common") != NULL);
+    sessionpair_free(&p);
+}
+END_TEST
+
+/* Of several identities the one for the name that is asked for. */
+START_TEST(identity_by_name)
+{
+    static const char *const hosts[] = {"localhost", "one.example",
+                                        "two.example"};
+    struct tlscert cert;
+    size_t i;
+
+    for (i = 0; i < 2; i++) {
+        struct tlscert_spec spec = {.cn = "extra", .dns = {hosts[i + 1]}};
+        char name[32];
+
+        tlscert_make(&cert, &spec, &ca);
+        snprintf(name, sizeof(name), "server-cert-%zu.pem", i);
+        tlscert_write(dir, name, &cert, NULL);
+        snprintf(name, sizeof(name), "server-key-%zu.pem", i);
+        tlscert_write_key(dir, name, &cert, NULL);
+        tlscert_free(&cert);
+    }
+    for (i = 0; i < 3; i++) {
+        struct sessionpair p;
+
+        run(&p, make(CLIENT, NULL, NO_TEXT), make(SERVER, NULL, NO_TEXT),
+            hosts[i]);
+        expect_described(&p, "TLS1.3");
+    }
+}
+END_TEST
+
+START_TEST(system_trust)
+{
+    QIOError *err = NULL;
+    QIOTLSConfig *config = qio_tls_config_new(QIO_TLS_CREDS_X509, CLIENT, &err);
+    QIOTLSCreds *creds;
+    struct sessionpair p;
+
+    /* The test's CA is not among the system's. */
+    set(config, "system-trust", "on");
+    creds = qio_tls_creds_new(config, &err);
+    qiotest_ok(&err);
+    qio_tls_config_free(config);
+    run(&p, creds, make(SERVER, "verify-peer", "off"), "localhost");
+    ck_assert_int_eq(p.client_ret, -1);
+    ck_assert_int_eq(qio_error_code(p.client_err), QIO_ERROR_TLS_VERIFY);
+    ck_assert(strstr(qio_error_message(p.client_err),
+                     "is not signed by a CA of the system") != NULL);
+    sessionpair_free(&p);
+    /* Beside the system's, those of the directory count, and do not have to be
+     * there. */
+    run(&p, make(CLIENT, "system-trust", "on"),
+        make(SERVER, "verify-peer", "off"), "localhost");
+    expect_described(&p, "TLS1.3");
+}
+END_TEST
+
+/* ---- keys from a function ---- */
+
+struct keys {
+    const char *user;
+    unsigned char byte;
+    int asked, destroyed;
+};
+
+static ssize_t key_of(const char *user, unsigned char *key, size_t size,
+                      void *opaque)
+{
+    struct keys *k = opaque;
+
+    k->asked++;
+    ck_assert(size >= 32);
+    if (strcmp(user, "broken") == 0) {
+        return -1;
+    }
+    if (strcmp(user, k->user) != 0) {
+        return 0;
+    }
+    memset(key, k->byte, 32);
+    return 32;
+}
+
+static void destroyed(void *opaque)
+{
+    ((struct keys *)opaque)->destroyed++;
+}
+
+static QIOTLSCreds *psk(QIOTLSEndpoint endpoint, const char *user,
+                        struct keys *keys, QIOError **errp)
+{
+    QIOTLSConfig *config =
+        qio_tls_config_new(QIO_TLS_CREDS_PSK, endpoint, errp);
+    QIOTLSCreds *creds;
+
+    if (user) {
+        set(config, "username", user);
+    }
+    ck_assert_int_eq(
+        qio_tls_config_set_psk_func(config, key_of, keys, destroyed, errp), 0);
+    creds = qio_tls_creds_new(config, errp);
+    qio_tls_config_free(config);
+    return creds;
+}
+
+static void psk_pair(const char *server_user, unsigned char server_byte,
+                     const char *client_user, const char *why)
+{
+    struct keys c = {.user = client_user, .byte = 7};
+    struct keys s = {.user = server_user, .byte = server_byte};
+    QIOError *err = NULL;
+    QIOTLSCreds *client = psk(CLIENT, client_user, &c, &err);
+    QIOTLSCreds *server = psk(SERVER, NULL, &s, &err);
+    struct sessionpair p;
+
+    qiotest_ok(&err);
+    run(&p, client, server, NULL);
+    ck_assert_int_eq(c.asked, 1);
+    ck_assert_int_ge(s.asked, 1);
+    ck_assert_int_eq(s.destroyed, 0);
+    if (why) {
+        ck_assert_int_eq(p.server_ret, -1);
+        ck_assert_msg(strstr(qio_error_message(p.server_err), why) != NULL,
+                      "'%s'", qio_error_message(p.server_err));
+        ck_assert_int_eq(p.client_ret, -1);
+        sessionpair_free(&p);
+    } else {
+        expect_described(&p, "TLS1.3");
+    }
+    ck_assert_int_eq(c.destroyed, 1);
+    ck_assert_int_eq(s.destroyed, 1);
+}
+
+START_TEST(psk_func)
+{
+    struct keys k = {.user = "fred", .byte = 1};
+    QIOError *err = NULL;
+    QIOTLSConfig *config;
+
+    psk_pair("fred", 7, "fred", NULL);
+    psk_pair("fred", 8, "fred", "our key of user 'fred' is not the peer's");
+    psk_pair("frida", 7, "fred", "there is no key for user 'fred'");
+
+    ck_assert_ptr_null(psk(CLIENT, "frida", &k, &err));
+    ck_assert(strstr(qio_error_message(err), "no key for user 'frida'"));
+    qiotest_error(&err, QIO_ERROR_CREDENTIALS);
+    ck_assert_int_eq(k.destroyed, 1);
+    ck_assert_ptr_null(psk(CLIENT, "broken", &k, &err));
+    ck_assert(strstr(qio_error_message(err), "'broken' cannot be had"));
+    qiotest_error(&err, QIO_ERROR_CREDENTIALS);
+    ck_assert_int_eq(k.destroyed, 2);
+    /* Credentials of another kind take none, and let go of it. */
+    config = qio_tls_config_new(QIO_TLS_CREDS_ANON, CLIENT, &err);
+    ck_assert_int_eq(
+        qio_tls_config_set_psk_func(config, key_of, &k, destroyed, &err), -1);
+    qiotest_error(&err, QIO_ERROR_INVALID);
+    ck_assert_int_eq(k.destroyed, 3);
+    qio_tls_config_free(config);
+}
+END_TEST
+
+/* ---- what does not go ---- */
+
+static void refused(QIOTLSCredsKind kind, const char *property,
+                    const char *value, const char *why)
+{
+    QIOError *err = NULL;
+    QIOTLSConfig *config = qio_tls_config_new(kind, SERVER, &err);
+
+    ck_assert_int_eq(qio_tls_config_set(config, property, value, &err), -1);
+    ck_assert_msg(strstr(qio_error_message(err), why) != NULL,
+                  "'%s' is not in '%s'", why, qio_error_message(err));
+    qiotest_error(&err, QIO_ERROR_INVALID);
+    qio_tls_config_free(config);
+}
+
+/* Told when they are made. */
+static void useless(QIOTLSCredsKind kind, const char *const *settings,
+                    const char *why)
+{
+    QIOError *err = NULL;
+    QIOTLSConfig *config = qio_tls_config_new(kind, SERVER, &err);
+
+    for (; *settings; settings += 2) {
+        set(config, settings[0], settings[1]);
+    }
+    ck_assert_ptr_null(qio_tls_creds_new(config, &err));
+    ck_assert_msg(strstr(qio_error_message(err), why) != NULL,
+                  "'%s' is not in '%s'", why, qio_error_message(err));
+    qiotest_error(&err, QIO_ERROR_INVALID);
+    qio_tls_config_free(config);
+}
+
+START_TEST(bad_values)
+{
+    static const char *const upside[] = {"min-version", "1.3", "max-version",
+                                         "1.2", NULL};
+    static const char *const anon13[] = {"min-version", "1.3", NULL};
+    static const char *const group[] = {"groups", "X25519:nonsense", NULL};
+    static const char *const engine[] = {"tls-engine", "nonsense", NULL};
+    static const char *const half[] = {"dir", "/", "key", "pkcs11:object=k",
+                                       NULL};
+    QIOError *err = NULL;
+
+    refused(QIO_TLS_CREDS_X509, "username", "a", "'username' is not known");
+    refused(QIO_TLS_CREDS_PSK, "sanity-check", "on", "is not known");
+    refused(QIO_TLS_CREDS_PSK, "username", "a", "takes no user name");
+    refused(QIO_TLS_CREDS_X509, "nonsense", "a", "'nonsense' is not known");
+    refused(QIO_TLS_CREDS_X509, "verify-peer", "2", "is on or off");
+    refused(QIO_TLS_CREDS_X509, "system-trust", "2", "is on or off");
+    refused(QIO_TLS_CREDS_X509, "min-version", "1.1", "is 1.2 or 1.3");
+    refused(QIO_TLS_CREDS_X509, "max-version", "1.4", "is 1.2 or 1.3");
+    refused(QIO_TLS_CREDS_X509, "key", "/etc/key", "starts with 'pkcs11:'");
+    refused(QIO_TLS_CREDS_X509, "dir", NULL, "needs a value");
+    useless(QIO_TLS_CREDS_ANON, upside, "above max-version");
+    useless(QIO_TLS_CREDS_ANON, anon13, "no anonymous key exchange");
+    useless(QIO_TLS_CREDS_ANON, group, "unknown key exchange group 'nonsense'");
+    useless(QIO_TLS_CREDS_ANON, engine, "unknown TLS record engine");
+    useless(QIO_TLS_CREDS_X509, half, "needs its key");
+    ck_assert_ptr_null(qio_tls_config_new((QIOTLSCredsKind)9, SERVER, &err));
+    qiotest_error(&err, QIO_ERROR_INVALID);
+    ck_assert_ptr_null(
+        qio_tls_config_new(QIO_TLS_CREDS_PSK, (QIOTLSEndpoint)9, &err));
+    qiotest_error(&err, QIO_ERROR_INVALID);
+    qio_tls_config_free(NULL);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("tls-config");
+    TCase *tc = qiotest_case(s, "properties");
+
+    tcase_add_checked_fixture(tc, setup, teardown);
+    tcase_add_test(tc, versions);
+    tcase_add_test(tc, groups);
+    tcase_add_test(tc, identity_by_name);
+    tcase_add_test(tc, system_trust);
+    tcase_add_test(tc, psk_func);
+    tcase_add_test(tc, bad_values);
+    return qiotest_main(s);
+}
