@@ -7,34 +7,55 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 
-/* Bytes per round: eight words, which compilers turn into vector registers. */
-#define BLOCK 64
+/* A vector register where there are such, else what replaces it. */
+typedef uint64_t vec __attribute__((vector_size(16)));
 
-static void mask_block(uint8_t *dst, const uint8_t *src, uint64_t word)
+/* Bytes per round. */
+#define BLOCK (4 * sizeof(vec))
+
+static vec load(const uint8_t *p)
 {
-    uint64_t w[BLOCK / sizeof(word)];
+    vec v;
 
-    /* Through memcpy(), for neither side need be aligned. */
-    memcpy(w, src, BLOCK);
-    for (size_t i = 0; i < BLOCK / sizeof(word); i++) {
-        w[i] ^= word;
-    }
-    memcpy(dst, w, BLOCK);
+    /* Neither side need be aligned. */
+    memcpy(&v, p, sizeof(v));
+    return v;
+}
+
+static void store(uint8_t *p, vec v)
+{
+    memcpy(p, &v, sizeof(v));
+}
+
+static void mask_block(uint8_t *dst, const uint8_t *src, vec key)
+{
+    vec a = load(src) ^ key;
+    vec b = load(src + sizeof(vec)) ^ key;
+    vec c = load(src + 2 * sizeof(vec)) ^ key;
+    vec d = load(src + 3 * sizeof(vec)) ^ key;
+
+    store(dst, a);
+    store(dst + sizeof(vec), b);
+    store(dst + 2 * sizeof(vec), c);
+    store(dst + 3 * sizeof(vec), d);
 }
 
 void qiop_ws_mask(uint8_t *dst, const uint8_t *src, size_t len,
                   const uint8_t key[QIOP_WS_KEY_SIZE], uint64_t at)
 {
-    uint8_t turned[sizeof(uint64_t)];
-    uint64_t word;
+    uint8_t turned[sizeof(vec)];
     size_t i = 0;
+    vec word;
 
     for (size_t k = 0; k < sizeof(turned); k++) {
         turned[k] = key[(at + k) % QIOP_WS_KEY_SIZE];
     }
-    memcpy(&word, turned, sizeof(word));
+    word = load(turned);
     for (; len - i >= BLOCK; i += BLOCK) {
         mask_block(dst + i, src + i, word);
+    }
+    for (; len - i >= sizeof(vec); i += sizeof(vec)) {
+        store(dst + i, load(src + i) ^ word);
     }
     for (; i < len; i++) {
         dst[i] = src[i] ^ turned[i % sizeof(turned)];

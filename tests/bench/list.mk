@@ -3,7 +3,8 @@ bench_programs = \
 	tests/bench/bench-loop \
 	tests/bench/bench-plain \
 	tests/bench/bench-tls-recv \
-	tests/bench/bench-tls-send
+	tests/bench/bench-tls-send \
+	tests/bench/bench-websocket
 
 # Built by make check, too.
 scale_programs = \
@@ -34,3 +35,9 @@ tests_bench_bench_tls_send_SOURCES = tests/bench/bench-tls-send.c \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_tls_send_LDADD = libqio.la $(GNUTLS_LIBS)
+tests_bench_bench_websocket_SOURCES = tests/bench/bench-websocket.c \
+	tests/bench/bench-websocket.h \
+	tests/bench/bench-lws.c tests/bench/bench-wslay.c \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_websocket_CFLAGS = $(AM_CFLAGS) $(LWS_CFLAGS)
+tests_bench_bench_websocket_LDADD = libqio.la $(WSLAY_LIBS) $(LWS_LIBS)
