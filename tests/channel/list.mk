@@ -10,6 +10,7 @@ channel_tests = \
 	tests/channel/test-fd \
 	tests/channel/test-nomem \
 	tests/channel/test-nomem-tls \
+	tests/channel/test-nomem-websocket \
 	tests/channel/test-null \
 	tests/channel/test-oom \
 	tests/channel/test-socket \
@@ -18,8 +19,10 @@ channel_tests = \
 	tests/channel/test-trickle \
 	tests/channel/test-unix \
 	tests/channel/test-websocket \
-	tests/channel/test-websocket-messages
+	tests/channel/test-websocket-messages \
+	tests/channel/test-websocket-open
 
 tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_tls_LDADD = $(FAILMALLOC) $(LDADD)
+tests_channel_test_nomem_websocket_LDADD = $(FAILMALLOC) $(LDADD)
