@@ -4,6 +4,7 @@ doc_files = \
 	doc/loop.md \
 	doc/migration-stream.md \
 	doc/tutorial.md \
+	doc/websocket.md \
 	doc/write-a-channel.md
 
 dist_man1_MANS = \
