@@ -3,8 +3,31 @@
  * without a thread of this file's own, for memcheck to look at it. */
 #include <config.h>
 #include <unistd.h>
+#include <qio/channel-websocket.h>
 #include "base/fd.h"
 #include "loop/opening.h"
+
+static bool web; /* the upper layer is a websocket, else TLS again */
+
+/* One layer more; takes `below`. */
+static QIOChannel *layer(QIOChannel *below, bool server, bool websocket)
+{
+    QIOChannel *ioc;
+
+    ck_assert_ptr_nonnull(below);
+    if (websocket) {
+        ioc = server ? qio_channel_websocket_new_server(below, NULL, NULL)
+                     : qio_channel_websocket_new_client(below, NULL, NULL);
+    } else {
+        ioc = server
+                  ? qio_channel_tls_new_server(below, creds.server, NULL, NULL)
+                  : qio_channel_tls_new_client(below, creds.client, "localhost",
+                                               NULL);
+    }
+    qio_channel_unref(below);
+    ck_assert_ptr_nonnull(ioc);
+    return ioc;
+}
 
 /* A server that answers every client of the listening socket. */
 struct answering {
@@ -16,34 +39,21 @@ static bool answer(int fd, unsigned events, void *opaque)
 {
     struct answering *a = opaque;
     int client = qiop_fd_accept(fd, false, NULL);
-    QIOChannel *tcp = qio_channel_socket_new_fd(client, NULL), *tls;
 
     (void)events;
-    ck_assert_ptr_nonnull(tcp);
-    tls = qio_channel_tls_new_server(tcp, creds.server, NULL, NULL);
-    ck_assert_ptr_nonnull(tls);
-    a->ioc = qio_channel_tls_new_server(tls, creds.server, NULL, NULL);
-    qio_channel_unref(tls);
-    qio_channel_unref(tcp);
+    a->ioc = layer(qio_channel_socket_new_fd(client, NULL), true, false);
+    a->ioc = layer(a->ioc, true, web);
     ck_assert_ptr_nonnull(qio_channel_open_async(a->ioc, loop, 20000, waiter_fn,
                                                  &a->w, waiter_destroy, NULL));
     return false;
 }
 
-/* TLS over TLS over a connection that is to be made. */
+/* Two layers over a connection that is to be made. */
 static QIOChannel *client_of(const QIOAddress *addr)
 {
-    QIOChannel *below = qio_channel_socket_new(addr, NULL), *ioc;
+    QIOChannel *tls = layer(qio_channel_socket_new(addr, NULL), false, false);
 
-    for (int level = 0; level < 2; level++) {
-        ck_assert_ptr_nonnull(below);
-        ioc =
-            qio_channel_tls_new_client(below, creds.client, "localhost", NULL);
-        qio_channel_unref(below);
-        below = ioc;
-    }
-    ck_assert_ptr_nonnull(below);
-    return below;
+    return layer(tls, false, web);
 }
 
 /* Open ioc and cancel after n rounds of the loop. Returns whether it was open
@@ -114,7 +124,8 @@ static bool cancel_connection(const QIOAddress *addr, int n)
     return done;
 }
 
-/* TLS over TLS over: 0 a pair, 1 a TCP connection, 2 one by name. */
+/* TLS over TLS over: 0 a pair, 1 a TCP connection, 2 one by name; 3 a websocket
+ * over TLS over TCP. */
 START_TEST(test_cancel_at_every_step)
 {
     QIOAddress *addr, *name;
@@ -122,6 +133,7 @@ START_TEST(test_cancel_at_every_step)
     int n = 0;
 
     begin();
+    web = _i == 3;
     addr = listen_somewhere(100);
     name = qio_address_new_inet("localhost", qio_address_port(addr), NULL);
     if (_i == 2) {
@@ -192,7 +204,7 @@ int main(void)
     Suite *s = suite_create("cancel");
     TCase *tc = qiotest_case(s, "cancel");
 
-    tcase_add_loop_test(tc, test_cancel_at_every_step, 0, 3);
+    tcase_add_loop_test(tc, test_cancel_at_every_step, 0, 4);
     tcase_add_loop_test(tc, test_cancel_connecting, 0, 2);
     return qiotest_main(s);
 }
