@@ -42,6 +42,7 @@ struct qiop_tls_opening {
     size_t held_off, held_len;
 };
 
+/* Ordered so that there are few holes: a server has many of them. */
 struct qiop_tls_session {
     pthread_mutex_t open_lock;
     pthread_mutex_t seal_lock;
@@ -62,8 +63,8 @@ struct qiop_tls_session {
     bool answer_due;
     /* The session is dead, and why: set once, with seal_lock and lock, before
      * `dead`, whose reader needs no lock for it. */
-    QIOError *failed;
     atomic_bool dead;
+    QIOError *failed;
 
     /* open_lock */
     struct qiop_queue in;
@@ -83,18 +84,18 @@ struct qiop_tls_session {
     bool no_memory;         /* a callback of ours failed for lack of it */
 
     /* Set by the verify callback, reported after it. */
-    QIOError *verify_err;
     gnutls_alert_description_t verify_alert;
+    QIOError *verify_err;
     char *psk_user;   /* whom a client says it is, for messages */
     bool psk_unknown; /* ... and we do not know him */
     bool psk_failed;  /* ... and nobody could say */
 
+    atomic_bool stirred;              /* used since it last wanted to rest */
+    unsigned idle_records;            /* without data in a row; open_lock */
     const struct qiop_aead *aead;     /* who protects data; NULL: GnuTLS */
     struct qiop_tls_sealing *sealing; /* seal_lock; NULL: GnuTLS has the keys */
     struct qiop_tls_opening *opening; /* open_lock; NULL: the same */
-    atomic_bool stirred;              /* used since it last wanted to rest */
     size_t record_max;                /* plaintext that the peer takes in one */
-    unsigned idle_records;            /* without data in a row; open_lock */
     /* engine-gnutls.c */
     gnutls_packet_t packet;
     size_t packet_off;
