@@ -1,5 +1,6 @@
 qio_headers = \
 	include/qio/address.h \
+	include/qio/authz.h \
 	include/qio/channel-buffer.h \
 	include/qio/channel-command.h \
 	include/qio/channel-fd.h \

@@ -16,6 +16,7 @@ command automake automake
 command libtoolize libtool
 command pkg-config pkg-config
 module gnutls libgnutls28-dev
+optional-header security/pam_appl.h libpam0g-dev
 T
     [ "$(uname -m)" != x86_64 ] || cat <<'T'
 optional-header intel-ipsec-mb.h libipsec-mb-dev

@@ -20,6 +20,8 @@
  *   authz-list      [policy=deny|allow] rules.N.match=TEXT
  *                   [rules.N.policy=allow|deny] [rules.N.format=exact|glob]
  *                   N counts from 0 without a gap
+ *   authz-list-file filename=PATH [refresh=on|off]
+ *   authz-pam       service=NAME
  *   secret          data=TEXT | file=PATH [format=raw|base64]
  *                   a raw file is taken as it is, a newline at its end too
  *

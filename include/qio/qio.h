@@ -4,6 +4,7 @@
 #define QIO_QIO_H
 
 #include <qio/address.h>
+#include <qio/authz.h>
 #include <qio/channel-buffer.h>
 #include <qio/channel-command.h>
 #include <qio/channel-fd.h>

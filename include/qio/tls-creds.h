@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * TLS credentials and authorizers: what a TLS channel needs to know about this
- * side and about who may be at the other. Reference counted, shared by any
+ * TLS credentials: what a TLS channel needs to know about this side and about
+ * whom it trusts. Reference counted, shared by any
  * number of channels and threads; what changes is only by a reload, and a
  * channel keeps what it began with.
  *
@@ -21,12 +21,12 @@
 
 #include <stdbool.h>
 #include <time.h>
+#include <qio/authz.h>
 #include <qio/error.h>
 
 QIO_BEGIN_DECLS
 
 typedef struct QIOTLSCreds QIOTLSCreds;
-typedef struct QIOAuthz QIOAuthz;
 
 typedef enum QIOTLSEndpoint {
     QIO_TLS_ENDPOINT_CLIENT,
@@ -127,31 +127,6 @@ QIO_API QIOTLSCreds *qio_tls_creds_ref(QIOTLSCreds *creds);
 QIO_API void qio_tls_creds_unref(QIOTLSCreds *creds);
 QIO_API QIOTLSEndpoint qio_tls_creds_endpoint(const QIOTLSCreds *creds);
 QIO_API QIOTLSCredsKind qio_tls_creds_kind(const QIOTLSCreds *creds);
-
-/*
- * Authorizers decide whether an authenticated identity may connect: for x509
- * the distinguished name as RFC 4514 writes it ("CN=client,O=Example"), for
- * PSK the user name.
- *
- * qio_authz_new_simple: exactly this identity.
- * qio_authz_new_list: rules tried in order, first match decides, else policy.
- */
-typedef enum QIOAuthzFormat {
-    QIO_AUTHZ_FORMAT_EXACT,
-    QIO_AUTHZ_FORMAT_GLOB, /* '*' and '?' */
-} QIOAuthzFormat;
-
-QIO_API QIOAuthz *qio_authz_new_simple(const char *identity,
-                                       QIOError **errp) QIO_MUST_CHECK;
-QIO_API QIOAuthz *qio_authz_new_list(bool allow_by_default,
-                                     QIOError **errp) QIO_MUST_CHECK;
-/* Add a rule at the end; before the authorizer is shared. 0 or -1. */
-QIO_API int qio_authz_list_append(QIOAuthz *authz, const char *match,
-                                  QIOAuthzFormat format, bool allow,
-                                  QIOError **errp) QIO_MUST_CHECK;
-QIO_API bool qio_authz_is_allowed(const QIOAuthz *authz, const char *identity);
-QIO_API QIOAuthz *qio_authz_ref(QIOAuthz *authz);
-QIO_API void qio_authz_unref(QIOAuthz *authz);
 
 QIO_END_DECLS
 

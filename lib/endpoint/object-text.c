@@ -285,6 +285,37 @@ static int make_list(const QIOObjects *objects, struct props *p,
     return 0;
 }
 
+static int make_list_file(const QIOObjects *objects, struct props *p,
+                          struct qiop_object *out, QIOError **errp)
+{
+    const char *path = need(p, "filename", errp);
+    int refresh;
+
+    (void)objects;
+    if (!path) {
+        return -1;
+    }
+    refresh = take_choice(p, "refresh", "off", "on", 1, errp);
+    if (refresh < 0 || all_seen(p, errp) < 0) {
+        return -1;
+    }
+    out->u.authz = qio_authz_new_list_file(path, refresh, errp);
+    return out->u.authz ? 0 : -1;
+}
+
+static int make_pam(const QIOObjects *objects, struct props *p,
+                    struct qiop_object *out, QIOError **errp)
+{
+    const char *service = need(p, "service", errp);
+
+    (void)objects;
+    if (!service || all_seen(p, errp) < 0) {
+        return -1;
+    }
+    out->u.authz = qio_authz_new_pam(service, errp);
+    return out->u.authz ? 0 : -1;
+}
+
 static int make_secret(const QIOObjects *objects, struct props *p,
                        struct qiop_object *out, QIOError **errp)
 {
@@ -316,6 +347,8 @@ static const struct {
     {"tls-creds-anon", QIOP_OBJECT_CREDS, make_anon},
     {"authz-simple", QIOP_OBJECT_AUTHZ, make_simple},
     {"authz-list", QIOP_OBJECT_AUTHZ, make_list},
+    {"authz-list-file", QIOP_OBJECT_AUTHZ, make_list_file},
+    {"authz-pam", QIOP_OBJECT_AUTHZ, make_pam},
     {"secret", QIOP_OBJECT_SECRET, make_secret},
 };
 

@@ -147,6 +147,16 @@ int qiop_cert_sanity(const struct qiop_tls_material *m,
 char *qiop_cert_dn(gnutls_x509_crt_t crt);
 #define QIOP_DATE_SIZE 32
 const char *qiop_cert_date(time_t when, char buf[QIOP_DATE_SIZE]);
+/* How authorizers and people name a certificate: its DN first, then its
+ * alternative names with their kinds in front, "DNS:a.example". As they are. */
+#define QIOP_CERT_NAMES_MAX 65
+struct qiop_cert_names {
+    char *v[QIOP_CERT_NAMES_MAX];
+    size_t n;
+};
+/* 0, or GnuTLS' code; to be freed in either case. */
+int qiop_cert_names_load(struct qiop_cert_names *names, gnutls_x509_crt_t crt);
+void qiop_cert_names_free(struct qiop_cert_names *names);
 /* Replace what could break a message's line. */
 void qiop_text_clean(char *text);
 

@@ -1,5 +1,10 @@
 tls_sources = \
+	lib/tls/authz-file.c \
+	lib/tls/authz-json.c \
+	lib/tls/authz-pam.c \
 	lib/tls/authz.c \
+	lib/tls/authz.h \
+	lib/tls/cert-names.c \
 	lib/tls/config.c \
 	lib/tls/config.h \
 	lib/tls/creds-anon.c \

@@ -226,35 +226,42 @@ static int check_hostname(struct qiop_tls_session *s, gnutls_x509_crt_t crt)
     return refuse(s, GNUTLS_A_BAD_CERTIFICATE, err);
 }
 
-static int check_authz(struct qiop_tls_session *s, char *identity)
+static int refuse_client(struct qiop_tls_session *s, QIOError *why)
 {
     QIOError *err = NULL;
 
-    if (qio_authz_is_allowed(s->authz, identity)) {
-        return 0;
+    if (qio_error_code(why) == QIO_ERROR_NOMEM) {
+        qio_error_free(why);
+        return GNUTLS_E_MEMORY_ERROR;
     }
-    qiop_text_clean(identity);
-    qio_error_set(&err, QIO_ERROR_AUTHZ, 0, "client '%s' is not allowed",
-                  identity);
+    qio_error_set(&err, QIO_ERROR_AUTHZ, 0, "client %s",
+                  qio_error_message(why));
+    qio_error_free(why);
     return refuse(s, GNUTLS_A_ACCESS_DENIED, err);
+}
+
+static int check_authz(struct qiop_tls_session *s, const char *const *names,
+                       size_t n)
+{
+    QIOError *why = NULL;
+
+    return qio_authz_check(s->authz, names, n, &why) == 0
+               ? 0
+               : refuse_client(s, why);
 }
 
 static int check_authz_cert(struct qiop_tls_session *s, gnutls_x509_crt_t crt)
 {
-    gnutls_datum_t dn = {NULL, 0};
-    char *text;
-    int ret = GNUTLS_E_MEMORY_ERROR;
+    struct qiop_cert_names names;
+    int ret = qiop_cert_names_load(&names, crt);
 
-    if (gnutls_x509_crt_get_dn3(crt, &dn, 0) < 0) {
-        return refuse_cert(s, GNUTLS_A_ACCESS_DENIED, crt,
-                           "has an unreadable name");
+    if (ret == 0) {
+        ret = check_authz(s, (const char *const *)names.v, names.n);
+    } else if (ret != GNUTLS_E_MEMORY_ERROR) {
+        ret = refuse_cert(s, GNUTLS_A_ACCESS_DENIED, crt,
+                          "has an unreadable name");
     }
-    text = strndup((const char *)dn.data, dn.size);
-    gnutls_free(dn.data);
-    if (text) {
-        ret = check_authz(s, text);
-        free(text);
-    }
+    qiop_cert_names_free(&names);
     return ret;
 }
 
@@ -343,7 +350,7 @@ int qiop_tls_authorize_psk(struct qiop_tls_session *s, QIOError **errp)
     if (!user) {
         return -1;
     }
-    ret = check_authz(s, user);
+    ret = check_authz(s, (const char *const *)&user, 1);
     free(user);
     return ret ? qiop_tls_fail_code(s, ret, errp) : 0;
 }

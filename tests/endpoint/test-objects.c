@@ -161,6 +161,28 @@ START_TEST(authz_list)
 }
 END_TEST
 
+START_TEST(authz_others)
+{
+    static const char rules[] = "{\"rules\":[{\"match\":\"fred\","
+                                "\"policy\":\"allow\"}]}";
+    char text[256];
+
+    refused("authz-list-file,id=f", "'filename' is missing");
+    refused("authz-list-file,id=f,filename=/x,refresh=2", "either off or on");
+    refused("authz-list-file,id=f,filename=/x,policy=allow", "not known");
+    refused_as("authz-list-file,id=f,filename=/nonexistent",
+               QIO_ERROR_NOT_FOUND, "/nonexistent");
+    scratch_file("rules.json", rules, sizeof(rules) - 1);
+    snprintf(text, sizeof(text), "authz-list-file,id=f,filename=%s/rules.json",
+             qiotest_tmpdir());
+    add(text);
+    ck_assert(allowed("f", "fred"));
+    ck_assert(!allowed("f", "frida"));
+    refused("authz-pam,id=p", "'service' is missing");
+    refused("authz-pam,id=p,service=x,user=y", "not known");
+}
+END_TEST
+
 START_TEST(authz_many_rules)
 {
     size_t room = 64 * 1024;
@@ -401,6 +423,7 @@ int main(void)
     tcase_add_test(tc, ids);
     tcase_add_test(tc, authz_simple);
     tcase_add_test(tc, authz_list);
+    tcase_add_test(tc, authz_others);
     tcase_add_test(tc, authz_many_rules);
     tcase_add_test(tc, tls_creds);
     tcase_add_test(tc, secrets);

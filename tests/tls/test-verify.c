@@ -441,7 +441,7 @@ START_TEST(authorizer)
     for (i = 0; i < 2 && rules[n].match[i]; i++) {
         ck_assert_int_eq(qio_authz_list_append(authz, rules[n].match[i],
                                                rules[n].format, true, &err),
-                         0);
+                         i);
     }
     load(&p, v, "localhost", authz, 0);
     qio_authz_unref(authz);
@@ -453,6 +453,71 @@ START_TEST(authorizer)
                    "client 'CN=client,C=UK' is not allowed",
                    "the peer knows us, but does not let us in: access denied "
                    "(TLS alert 49)");
+}
+END_TEST
+
+/* On an alternative name, and what the server's owner hears. */
+START_TEST(authorizer_san)
+{
+    static const struct {
+        const char *match;
+        QIOAuthzFormat format;
+        bool good;
+    } cases[] = {
+        {"DNS:client.example", QIO_AUTHZ_FORMAT_EXACT, true},
+        {"IP:192.0.2.7", QIO_AUTHZ_FORMAT_EXACT, true},
+        {"DNS:*.example", QIO_AUTHZ_FORMAT_GLOB, true},
+        {"DNS:*.other", QIO_AUTHZ_FORMAT_GLOB, false},
+        {"*client.example", QIO_AUTHZ_FORMAT_GLOB, false},
+        {"client.example", QIO_AUTHZ_FORMAT_EXACT, false},
+    };
+    struct tlscert_spec spec = {
+        .cn = "c", .dns = {"client.example"}, .ip = {"192.0.2.7"}};
+    struct tlscert cert;
+    size_t i;
+
+    tlscert_make(&cert, &spec, &ca);
+    write_side(client_dir, "client", &ca, &cert);
+    tlscert_free(&cert);
+    for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        QIOError *err = NULL;
+        QIOAuthz *authz = qio_authz_new_list(false, &err);
+        struct sessionpair p;
+
+        ck_assert_int_eq(qio_authz_list_append(authz, cases[i].match,
+                                               cases[i].format, true, &err),
+                         0);
+        load(&p, versions[_i], "localhost", authz, 0);
+        qio_authz_unref(authz);
+        if (cases[i].good) {
+            accepted(&p);
+        } else {
+            server_refuses(&p, QIO_ERROR_AUTHZ, "client 'CN=c' is not allowed",
+                           "access denied (TLS alert 49)");
+        }
+    }
+}
+END_TEST
+
+static bool never(const char *const *names, size_t n, void *opaque)
+{
+    (void)names;
+    *(size_t *)opaque += n;
+    return false;
+}
+
+START_TEST(authorizer_func)
+{
+    QIOError *err = NULL;
+    size_t seen = 0;
+    QIOAuthz *authz = qio_authz_new_func(never, &seen, NULL, &err);
+    struct sessionpair p;
+
+    load(&p, versions[_i], "localhost", authz, 0);
+    qio_authz_unref(authz);
+    ck_assert_uint_eq(seen, 1);
+    server_refuses(&p, QIO_ERROR_AUTHZ, "client 'CN=client,C=UK' is not",
+                   "access denied (TLS alert 49)");
 }
 END_TEST
 
@@ -601,6 +666,8 @@ int main(void)
     tcase_add_loop_test(tc, client_expired, 0, 2);
     tcase_add_loop_test(tc, client_revoked, 0, 2);
     tcase_add_loop_test(tc, authorizer, 0, 12);
+    tcase_add_loop_test(tc, authorizer_san, 0, 2);
+    tcase_add_loop_test(tc, authorizer_func, 0, 2);
     tcase_add_loop_test(tc, psk_good, 0, 2);
     tcase_add_loop_test(tc, psk_mismatch, 0, 2);
     tcase_add_loop_test(tc, psk_unknown, 0, 2);
