@@ -111,11 +111,11 @@ static int send_all(QIOChannel *ioc, struct websocket *w, const char *buf,
             return -1;
         }
         if (n >= 0) {
-            buf += n;
             len -= (size_t)n;
             if (len == 0) {
                 return flush(ioc, deadline, errp);
             }
+            buf += n;
         } else if (wait_for(ioc, QIO_EVENT_OUT, deadline, errp) < 0) {
             return -1;
         }
