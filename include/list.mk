@@ -22,6 +22,7 @@ qio_headers = \
 	include/qio/task.h \
 	include/qio/tls-config.h \
 	include/qio/tls-creds.h \
+	include/qio/tls-info.h \
 	include/qio/websocket.h
 
 migration_headers = \

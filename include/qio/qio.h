@@ -24,6 +24,7 @@
 #include <qio/task.h>
 #include <qio/tls-config.h>
 #include <qio/tls-creds.h>
+#include <qio/tls-info.h>
 #include <qio/websocket.h>
 
 #endif

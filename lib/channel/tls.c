@@ -597,6 +597,32 @@ char *qio_channel_tls_peer_identity(QIOChannel *ioc, QIOError **errp)
     return t ? qiop_tls_session_identity(t->session, errp) : NULL;
 }
 
+char *qio_channel_tls_fact(QIOChannel *ioc, QIOTLSFact fact, QIOError **errp)
+{
+    struct tls *t = tls_of(ioc, errp);
+
+    return t ? qiop_tls_session_fact(t->session, fact, errp) : NULL;
+}
+
+int qio_channel_tls_export(QIOChannel *ioc, const char *label,
+                           const void *context, size_t context_len, void *out,
+                           size_t len, QIOError **errp)
+{
+    struct tls *t = tls_of(ioc, errp);
+
+    return t ? qiop_tls_session_export(t->session, label, context, context_len,
+                                       out, len, errp)
+             : -1;
+}
+
+ssize_t qio_channel_tls_binding(QIOChannel *ioc, const char *type, void *out,
+                                size_t size, QIOError **errp)
+{
+    struct tls *t = tls_of(ioc, errp);
+
+    return t ? qiop_tls_session_binding(t->session, type, out, size, errp) : -1;
+}
+
 int qio_channel_tls_abort(QIOChannel *ioc, QIOError **errp)
 {
     struct tls *t = tls_of(ioc, errp);

@@ -26,6 +26,7 @@ tls_sources = \
 	lib/tls/record.c \
 	lib/tls/record.h \
 	lib/tls/session-error.c \
+	lib/tls/session-info.c \
 	lib/tls/session-io.c \
 	lib/tls/session-lock.c \
 	lib/tls/session-priv.h \

@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 #include <qio/error.h>
 #include <qio/tls-creds.h>
+#include <qio/tls-info.h>
 #include "base/queue.h"
 
 struct qiop_tls_session;
@@ -102,6 +103,15 @@ void qiop_tls_session_abort(struct qiop_tls_session *s);
 
 int qiop_tls_session_update_keys(struct qiop_tls_session *s, bool ask_peer,
                                  QIOError **errp);
+/* session-info.c: as those of tls-info.h. */
+char *qiop_tls_session_fact(struct qiop_tls_session *s, QIOTLSFact what,
+                            QIOError **errp);
+int qiop_tls_session_export(struct qiop_tls_session *s, const char *label,
+                            const void *context, size_t context_len, void *out,
+                            size_t len, QIOError **errp);
+ssize_t qiop_tls_session_binding(struct qiop_tls_session *s, const char *type,
+                                 void *out, size_t size, QIOError **errp);
+
 /* Texts to free(). */
 char *qiop_tls_session_describe(struct qiop_tls_session *s, QIOError **errp);
 char *qiop_tls_session_identity(struct qiop_tls_session *s, QIOError **errp);
