@@ -84,20 +84,27 @@ bin_PROGRAMS = \
 tool_sources = \
 	examples/tool-back.c \
 	examples/tool-back.h \
+	examples/tool-finish.c \
+	examples/tool-judge.c \
 	examples/tool-main.c \
 	examples/tool-main.h \
+	examples/tool-open.c \
 	examples/tool-options.c \
 	examples/tool-options.h \
 	examples/tool-relay.c \
 	examples/tool-relay.h \
 	examples/tool-report.c \
 	examples/tool-report.h \
+	examples/tool-serve.c \
+	examples/tool-serve.h \
 	examples/tool-side.c \
 	examples/tool-side.h \
 	examples/tool-sink.c \
 	examples/tool-sink.h \
 	examples/tool-stop.c \
-	examples/tool-stop.h
+	examples/tool-stop.h \
+	examples/tool-transfer.c \
+	examples/tool-transfer.h
 examples_qio_migrate_recv_SOURCES = \
 	examples/qio-migrate-recv.c \
 	$(tool_sources)

@@ -9,6 +9,7 @@ int main(int argc, char **argv)
         .synopsis = "SOURCE CONNECT-URI",
         .summary = "Send the migration stream that SOURCE holds or says.",
         .network_is_input = false,
+        .more_help = "",
     };
 
     return tool_main(&spec, argc, argv);

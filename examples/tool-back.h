@@ -1,60 +1,40 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The way back: a thread that reads what the output's other end says, passes
- * it on to the input when the stream opened a return path, and learns how that
- * end leaves.
+ * The way back: what the output's other end says is read, passed on to the
+ * input when the stream opened a return path, and tells how that end leaves.
  */
 #ifndef TOOL_BACK_H
 #define TOOL_BACK_H
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <qio/migration/migration.h>
 #include <qio/qio.h>
 
-typedef struct ToolBack {
-    QIOChannel *from; /* the output, read here */
-    QIOChannel *to;   /* the input, NULL when it takes nothing */
-    QIOChannel *wake; /* the input: its reader must hear of a failure */
-    atomic_int state; /* QIOMigrationFollowState of what was read so far */
-    atomic_bool return_path;
+#define TOOL_BACK_BUF 16384
 
-    bool started;
-    pthread_t thread;
-    pthread_mutex_t lock; /* all that follows */
-    pthread_cond_t cond;
+typedef struct ToolBack {
+    QIOChannel *from; /* the output, read here; NULL: it says nothing */
+    QIOChannel *to;   /* the input, NULL when it takes nothing */
     bool ended;
     QIOError *err; /* how it ended, NULL: properly */
+    bool gone;     /* the input takes no answers any more */
+    uint8_t buf[TOOL_BACK_BUF];
+    size_t pos, len; /* of buf: to be passed on */
     uint8_t last[QIO_MIGRATION_RP_SHUT_LEN];
     size_t n_last;
 } ToolBack;
 
-void tool_back_init(ToolBack *back);
+/* What to wait for: whether from may be read, whether to may be written. */
+bool tool_back_wants_in(const ToolBack *back);
+bool tool_back_wants_out(const ToolBack *back);
 
-/* Read from `from`, which is the output, while the caller copies from `wake`,
- * the input, to it. 0 or -1. */
-int tool_back_start(ToolBack *back, QIOChannel *from, QIOChannel *to,
-                    QIOChannel *wake);
-
-/* What the stream looks like up to the byte that is written next. */
-void tool_back_publish(ToolBack *back, QIOMigrationFollowState state,
-                       bool return_path);
-
-/* Wait until the other end has left; false after timeout_ms. True when nothing
- * was started. */
-bool tool_back_wait(ToolBack *back, int timeout_ms);
-
-/* How it left: a copy, NULL for properly or not yet. */
-QIOError *tool_back_error(ToolBack *back);
+/* Do what can be done without waiting. return_path: whether the stream, up to
+ * the byte that is written next, asks for answers. */
+void tool_back_move(ToolBack *back, bool return_path);
 
 /* Whether its last words were that it loaded the stream without error. */
-bool tool_back_confirmed(ToolBack *back);
-
-/* End the thread; afterwards the channels may be closed. */
-void tool_back_stop(ToolBack *back);
-void tool_back_clear(ToolBack *back);
+bool tool_back_confirmed(const ToolBack *back);
 
 /* Whether such an error is only the way in which a hypervisor closes. */
 bool tool_is_cut(const QIOError *err);

@@ -1,107 +1,167 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* From the command line to the exit code, the same for both tools. */
+/*
+ * From the command line to the exit code, the same for both tools: one loop in
+ * one thread, for one transfer or for many.
+ */
 #include "tool-main.h"
 
-#include "tool-relay.h"
+#include <stdio.h>
+#include <unistd.h>
+#include "tool-serve.h"
+#include "tool-stop.h"
 
 typedef struct Tool {
     ToolOptions opt;
-    ToolResult result;
-    ToolStop stop;
+    QIOLoop *loop;
     QIOObjects *objects;
-    ToolSide in;
-    ToolSide out;
+    ToolStop stop;
+    ToolTransfer *one;
+    ToolServe many;
+    int exit;
 } Tool;
 
-/* The transfer hangs, in neither side's channel or in writing to the output,
- * and the process is about to end. */
-static void last_resort(void *opaque)
+/* ---- signals ---- */
+
+static void stop(void *opaque)
 {
     Tool *t = opaque;
 
-    tool_side_break(&t->in);
-    tool_side_break(&t->out);
+    if (t->one) {
+        tool_transfer_stop(t->one, t->stop.signal);
+    } else {
+        tool_serve_stop(&t->many, t->stop.signal);
+    }
 }
 
-static int add_objects(Tool *t)
+/* What is left behind here are threads that open a fifo, a command that does
+ * not end, a name that is not found: nothing that has to be waited for. */
+static void leave(Tool *t)
+{
+    fflush(NULL);
+    _exit(t->exit);
+}
+
+static void last_resort(void *opaque)
+{
+    Tool *t = opaque;
+    bool all;
+
+    if (t->one) {
+        all = tool_transfer_leave(t->one, t->stop.signal);
+    } else {
+        all = tool_serve_leave(&t->many, t->stop.signal);
+        t->exit = t->many.worst;
+    }
+    if (all) {
+        leave(t);
+    }
+}
+
+/* ---- one or many ---- */
+
+static void one_done(ToolTransfer *one, void *opaque)
+{
+    Tool *t = opaque;
+
+    t->exit = tool_report(&t->opt, &one->result);
+    qio_loop_quit(t->loop);
+}
+
+static void many_done(void *opaque)
+{
+    Tool *t = opaque;
+
+    t->exit = t->many.worst;
+    qio_loop_quit(t->loop);
+}
+
+static void start(Tool *t)
+{
+    if (t->opt.many) {
+        t->many = (ToolServe){
+            .opt = &t->opt,
+            .loop = t->loop,
+            .objects = t->objects,
+            .over = many_done,
+            .opaque = t,
+        };
+        tool_serve_start(&t->many);
+    } else {
+        tool_transfer_start(t->one);
+    }
+}
+
+/* ---- beginning ---- */
+
+static int add_objects(Tool *t, ToolResult *r)
 {
     QIOError *err = NULL;
 
     for (size_t i = 0; i < t->opt.n_objects; i++) {
         /* Not the text itself in the message: it may hold a secret. */
         if (qio_objects_add(t->objects, t->opt.objects[i], &err)) {
-            return tool_fail(&t->result, TOOL_USAGE, err, "--object");
+            return tool_fail(r, TOOL_USAGE, err, "--object");
         }
     }
     return 0;
 }
 
-static void set_side(Tool *t, ToolSide *side, const char *text, bool input)
+static int prepare(Tool *t, ToolResult *r)
 {
-    *side = (ToolSide){
-        .opt = &t->opt,
-        .result = &t->result,
-        .stop = &t->stop,
-        .objects = t->objects,
-        .text = text,
-        .input = input,
-        .network = input == t->opt.spec->network_is_input,
-    };
-}
+    QIOError *err = NULL;
 
-static int transfer(Tool *t)
-{
-    ToolRelay relay = {
-        .opt = &t->opt,
-        .result = &t->result,
-        .stop = &t->stop,
-        .in = &t->in,
-        .out = &t->out,
-    };
-
-    if (add_objects(t)) {
+    t->loop = qio_loop_new(&err);
+    t->objects = t->loop ? qio_objects_new(&err) : NULL;
+    if (!t->objects ||
+        tool_stop_init(&t->stop, t->loop, stop, last_resort, t, &err)) {
+        return tool_fail(r, TOOL_FAILED, err, "cannot begin");
+    }
+    if (add_objects(t, r)) {
         return -1;
     }
-    if (tool_side_prepare(&t->in) || tool_side_prepare(&t->out) ||
-        tool_side_listen(&t->out) || tool_side_listen(&t->in)) {
-        return -1;
+    if (!t->opt.many) {
+        t->one = tool_transfer_new(&t->opt, t->loop, t->objects, t->opt.output,
+                                   one_done, t);
     }
-    /* The input first: nothing is made, and nobody called, for a stranger. */
-    if (tool_side_open(&t->in)) {
-        return -1;
+    if (!t->opt.many && !t->one) {
+        return tool_fail(r, TOOL_FAILED, NULL, "out of memory");
     }
-    if (tool_side_open(&t->out)) {
-        tool_side_abort(&t->in);
-        return -1;
-    }
-    return tool_relay_run(&relay);
+    return 0;
 }
 
 static void run(Tool *t)
 {
+    ToolResult result = {.whole = -1};
     QIOError *err = NULL;
 
-    if (tool_stop_init(&t->stop, &t->opt, &t->result, last_resort, t)) {
+    if (prepare(t, &result)) {
+        t->exit = tool_report(&t->opt, &result);
+        tool_result_clear(&result);
         return;
     }
-    t->objects = qio_objects_new(&err);
-    set_side(t, &t->in, t->opt.input, true);
-    set_side(t, &t->out, t->opt.output, false);
-    if (t->objects) {
-        transfer(t);
-    } else {
-        tool_fail(&t->result, TOOL_FAILED, err, "objects");
+    start(t);
+    if (qio_loop_run(t->loop, &err)) {
+        tool_fail(&result, TOOL_FAILED, err, "cannot go on");
+        t->exit = tool_report(&t->opt, &result);
+        tool_result_clear(&result);
     }
-    tool_stop_end(&t->stop);
-    tool_side_clear(&t->in);
-    tool_side_clear(&t->out);
+}
+
+static void clear(Tool *t)
+{
+    tool_stop_clear(&t->stop);
+    tool_transfer_free(t->one);
+    if (t->opt.many && t->many.opt) {
+        tool_serve_clear(&t->many);
+    }
     qio_objects_free(t->objects);
+    qio_loop_free(t->loop);
+    tool_options_free(&t->opt);
 }
 
 int tool_main(const ToolSpec *spec, int argc, char **argv)
 {
-    Tool t = {.result = {.whole = -1}};
-    int rc;
+    Tool t = {.stop.fd = -1};
 
     switch (tool_options_parse(&t.opt, spec, argc, argv)) {
     case TOOL_PARSE_DONE:
@@ -114,8 +174,9 @@ int tool_main(const ToolSpec *spec, int argc, char **argv)
         break;
     }
     run(&t);
-    rc = tool_report(&t.opt, &t.result);
-    tool_result_clear(&t.result);
-    tool_options_free(&t.opt);
-    return rc;
+    if (t.stop.signal) {
+        leave(&t);
+    }
+    clear(&t);
+    return t.exit;
 }

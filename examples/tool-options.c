@@ -23,6 +23,8 @@ enum {
     OPT_QUIET,
     OPT_JSON,
     OPT_FSYNC,
+    OPT_MAX,
+    OPT_KEEP_LISTENING,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -38,6 +40,8 @@ static const struct option long_options[] = {
     {"quiet", no_argument, NULL, OPT_QUIET},
     {"json", no_argument, NULL, OPT_JSON},
     {"fsync", no_argument, NULL, OPT_FSYNC},
+    {"max", required_argument, NULL, OPT_MAX},
+    {"keep-listening", no_argument, NULL, OPT_KEEP_LISTENING},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -57,7 +61,9 @@ static const char help_text[] =
     "                       being asked when that is a terminal\n"
     "  --quiet              nothing on standard error but failures\n"
     "  --json               the result as one JSON object on standard output\n"
-    "  --fsync              the file must be on the disk before success\n"
+    "  --fsync              the file must be on the disk before success\n";
+
+static const char common_text[] =
     "  --help, --version    say so and exit\n"
     "\n"
     "URIs: tcp:HOST:PORT unix:PATH vsock:CID:PORT fd:NUMBER exec:COMMAND\n"
@@ -113,6 +119,23 @@ static bool parse_size(const char *text, uint64_t *size)
     return true;
 }
 
+static bool parse_count(const char *text, unsigned *n)
+{
+    char *end;
+    unsigned long v;
+
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    errno = 0;
+    v = strtoul(text, &end, 10);
+    if (errno || *end || v == 0 || v > UINT_MAX) {
+        return false;
+    }
+    *n = (unsigned)v;
+    return true;
+}
+
 static bool parse_seconds(const char *text, int *ms)
 {
     char *end;
@@ -160,6 +183,12 @@ static bool take_option(ToolOptions *opt, int which, const char *value)
     case OPT_JSON:
         opt->json = true;
         return true;
+    case OPT_MAX:
+        opt->many = true;
+        return parse_count(value, &opt->max);
+    case OPT_KEEP_LISTENING:
+        opt->many = true;
+        return true;
     default:
         opt->fsync = true;
         return true;
@@ -168,8 +197,8 @@ static bool take_option(ToolOptions *opt, int which, const char *value)
 
 static void print_help(const ToolSpec *spec)
 {
-    printf("Usage: %s [OPTIONS] %s\n%s\n\n%s", spec->name, spec->synopsis,
-           spec->summary, help_text);
+    printf("Usage: %s [OPTIONS] %s\n%s\n\n%s%s%s", spec->name, spec->synopsis,
+           spec->summary, help_text, spec->more_help, common_text);
 }
 
 static bool names_stdio(const char *uri)
@@ -179,6 +208,10 @@ static bool names_stdio(const char *uri)
 
 static ToolParse check_options(ToolOptions *opt)
 {
+    if (opt->many && !opt->spec->network_is_input) {
+        usage(opt, "--max and --keep-listening are for receivers");
+        return TOOL_PARSE_USAGE;
+    }
     /* On the network side stdio: talks on standard output as well. */
     if (opt->json &&
         (names_stdio(opt->output) ||

@@ -14,6 +14,8 @@ typedef struct ToolSpec {
     const char *summary;
     /* Which side of the tool the --tls options are for. */
     bool network_is_input;
+    /* What --help says of options that only this tool has; or "". */
+    const char *more_help;
 } ToolSpec;
 
 /* Milliseconds for connecting, handshakes and the last confirmation when
@@ -33,6 +35,8 @@ typedef struct ToolOptions {
     bool quiet;
     bool json;
     bool fsync;
+    bool many;    /* transfers, from one listener */
+    unsigned max; /* ... so many, 0: until a signal comes */
     const char *input;
     const char *output;
 } ToolOptions;

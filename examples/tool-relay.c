@@ -1,239 +1,36 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The transfer itself, the same in both tools: bytes from the input to the
- * output, and the judgement whether that was all.
+ * output. tool-judge.c judges whether that was all, tool-finish.c ends it.
+ *
+ * There is one buffer: what is in it is written before more is read, so that a
+ * slow output slows the input down.
  */
 #include "tool-relay.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* Large pieces: few system calls, and TLS opens many records at once. */
 #define CHUNK (1024 * 1024)
+/* Pieces moved before others have their turn. */
+#define TURN 4
 /* A whole stream followed by so much silence is at its end, when the source
  * waits for an answer. */
 #define QUIET_MS 250
-/* What an acknowledgement or the reason for a failure may take to travel. */
-#define GOODBYE_MS 5000
-#define REASON_MS 1000
 
-static bool is_whole(ToolRelay *r)
+enum { IN, OUT };
+
+/* ---- the rate limit ---- */
+
+static void pause_is_over(QIOTimer *timer, void *opaque)
 {
-    QIOMigrationFollowState state = qio_migration_follow_state(r->follow);
+    ToolRelay *r = opaque;
 
-    if (state == QIO_MIGRATION_FOLLOW_WHOLE) {
-        return true;
-    }
-    /* After a post-copy migration the stream has no end mark, but the
-     * destination says that it has everything. */
-    return state == QIO_MIGRATION_FOLLOW_PARTIAL &&
-           tool_back_confirmed(&r->back);
+    (void)timer;
+    r->paused = false;
+    tool_relay_watch(r);
 }
-
-/* ---- failures ---- */
-
-/* RFC 8446 §6.2 */
-#define ALERT_INTERNAL_ERROR 80
-
-/* An alert that ends a session which went well so far, our own tools' and other
- * people's way to say "it is me who failed"; all others refuse us. TLS 1.3
- * tells a client so only after its handshake. */
-static bool is_refusal(const QIOError *err)
-{
-    return qio_error_code(err) == QIO_ERROR_TLS_REJECTED &&
-           qio_error_tls_alert(err) != ALERT_INTERNAL_ERROR;
-}
-
-/* The receiver's reason arrives on another way than the failure to write. */
-static int output_failed(ToolRelay *r, QIOError *err)
-{
-    const char *who = tool_side_name(r->out);
-    QIOError *reason = NULL;
-
-    if (tool_stop_explain(r->stop, r->result)) {
-        qio_error_free(err);
-        return -1;
-    }
-    if (r->out->talks) {
-        tool_back_wait(&r->back, REASON_MS);
-        reason = tool_back_error(&r->back);
-    }
-    if (reason && qio_error_code(reason) != QIO_ERROR_SHUTDOWN &&
-        (!err || !tool_is_cut(reason))) {
-        qio_error_free(err);
-        err = reason;
-    } else {
-        qio_error_free(reason);
-    }
-    if (is_refusal(err)) {
-        return tool_fail(r->result, TOOL_REFUSED, err, "the %s refused", who);
-    }
-    return tool_fail(r->result, tool_side_exit(r->out), err, "the %s failed",
-                     who);
-}
-
-/* Reading stopped in some way that is no end of a stream. */
-static int input_failed(ToolRelay *r, QIOError *err)
-{
-    if (tool_stop_explain(r->stop, r->result)) {
-        qio_error_free(err);
-        return -1;
-    }
-    /* Shut by the way back: that one knows why. */
-    if (qio_error_code(err) == QIO_ERROR_SHUTDOWN) {
-        qio_error_free(err);
-        return output_failed(r, NULL);
-    }
-    if (qio_error_code(err) == QIO_ERROR_TLS_REJECTED) {
-        return tool_fail(r->result, TOOL_INCOMPLETE, err, "the %s gave up",
-                         tool_side_name(r->in));
-    }
-    return tool_fail(r->result, tool_side_exit(r->in), err,
-                     "cannot read from the %s", tool_side_name(r->in));
-}
-
-static int incomplete(ToolRelay *r, QIOError *err, const char *why)
-{
-    if (!err) {
-        qio_error_set(&err, QIO_ERROR_STREAM, 0, "%s", why);
-    }
-    return tool_fail(r->result, TOOL_INCOMPLETE, err,
-                     "the stream is cut after %" PRIu64 " bytes", r->bytes);
-}
-
-/* ---- the end of the input ---- */
-
-/* err is NULL for a proper end. */
-static int judge_end(ToolRelay *r, QIOError *err)
-{
-    bool plain = tool_side_socket(r->in) >= 0 && r->in->leaf == r->in->ioc;
-
-    if (err && !tool_is_cut(err)) {
-        return input_failed(r, err);
-    }
-    if (is_whole(r)) {
-        qio_error_free(err);
-        return 0;
-    }
-    if (qio_migration_follow_state(r->follow) == QIO_MIGRATION_FOLLOW_PARTIAL) {
-        return incomplete(r, err, "the end mark is missing");
-    }
-    if (err) {
-        return incomplete(r, err, NULL);
-    }
-    if (!r->bytes && plain) {
-        return incomplete(r, NULL, "nothing came");
-    }
-    if (r->bytes && r->n_head < 4 && !memcmp(r->head, "QEVM", r->n_head)) {
-        return incomplete(r, NULL, "it ends within its first word");
-    }
-    return 0;
-}
-
-static int end_of_input(ToolRelay *r, QIOError *err)
-{
-    QIOError *cmd_err = NULL;
-
-    if (judge_end(r, err)) {
-        return -1;
-    }
-    if (tool_side_wait_command(r->in, &cmd_err)) {
-        return tool_fail(r->result, tool_side_exit(r->in), cmd_err,
-                         "the %s failed", tool_side_name(r->in));
-    }
-    return 0;
-}
-
-/* ---- the end of the output ---- */
-
-/* A hypervisor closes right after the last byte, so that TLS ends without
- * goodbye, or by a reset when ours still comes. Without TLS nothing of ours can
- * come, and a reset is what it always is: something was not taken. */
-static bool is_abrupt_leave(ToolRelay *r, const QIOError *err)
-{
-    return r->out->talks && r->out->leaf != r->out->ioc && tool_is_cut(err) &&
-           is_whole(r);
-}
-
-/* Everything was written: wait until the other end has left, and see how. */
-static int wait_for_peer(ToolRelay *r)
-{
-    QIOError *err;
-
-    if (!tool_back_wait(&r->back, tool_options_timeout(r->opt))) {
-        return tool_fail(r->result, tool_side_exit(r->out), NULL,
-                         "the %s did not confirm within %g s",
-                         tool_side_name(r->out),
-                         tool_options_timeout(r->opt) / 1000.0);
-    }
-    err = tool_back_error(&r->back);
-    if (!err || is_abrupt_leave(r, err)) {
-        qio_error_free(err);
-        return 0;
-    }
-    return output_failed(r, err);
-}
-
-static int finish_peer(ToolRelay *r)
-{
-    QIOError *err = NULL;
-
-    if (qio_channel_shutdown(r->out->ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err) ||
-        qio_channel_flush(r->out->ioc, &err)) {
-        bool fine = qio_error_code(err) == QIO_ERROR_UNSUPPORTED ||
-                    is_abrupt_leave(r, err);
-
-        if (!fine) {
-            return output_failed(r, err);
-        }
-        qio_error_free(err);
-        err = NULL;
-    }
-    tool_stop_moving(r->stop, false);
-    if (r->out->talks && wait_for_peer(r)) {
-        return -1;
-    }
-    if (tool_side_wait_command(r->out, &err)) {
-        return output_failed(r, err);
-    }
-    return 0;
-}
-
-static int finish_output(ToolRelay *r)
-{
-    QIOError *err = NULL;
-
-    if (!r->out->sink && finish_peer(r)) {
-        return -1;
-    }
-    if (!tool_stop_commit(r->stop)) {
-        tool_stop_explain(r->stop, r->result);
-        return -1;
-    }
-    if (r->out->sink && tool_sink_commit(r->out->sink, &err)) {
-        return tool_fail(r->result, TOOL_LOCAL, err, "the sink failed");
-    }
-    return 0;
-}
-
-/* Close properly: to the other end this is the acknowledgement. It may be a
- * hypervisor that has gone without waiting for it. */
-static void finish_input(ToolRelay *r)
-{
-    QIOChannel *ioc = r->in->ioc;
-
-    if (r->in->talks) {
-        qio_channel_set_timeout(ioc, GOODBYE_MS);
-        if (!qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, NULL) &&
-            qio_channel_flush(ioc, NULL)) {
-            qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
-        }
-    }
-    qio_channel_close(ioc, NULL);
-}
-
-/* ---- the copy ---- */
 
 /* A bucket of a tenth of a second. */
 static void limit_rate(ToolRelay *r, size_t len)
@@ -245,7 +42,10 @@ static void limit_rate(ToolRelay *r, size_t len)
     }
     r->next_us += (int64_t)((double)len * 1e6 / (double)r->opt->rate_limit);
     if (r->next_us > now) {
-        tool_stop_sleep_until(r->stop, r->next_us);
+        int64_t ms = (r->next_us - now + 999) / 1000;
+
+        r->paused = !qio_timer_start(r->pause, ms > 3600000 ? 3600000 : (int)ms,
+                                     0, NULL);
     }
 }
 
@@ -257,6 +57,69 @@ static size_t chunk_size(const ToolOptions *opt)
         return CHUNK;
     }
     return tenth ? (size_t)tenth : 1;
+}
+
+/* ---- idleness and progress ---- */
+
+static void tick(QIOTimer *timer, void *opaque)
+{
+    ToolRelay *r = opaque;
+    int64_t now = tool_now_us();
+    QIOError *err = NULL;
+
+    (void)timer;
+    if (r->moving && r->opt->progress) {
+        tool_progress(r->opt, r->result, r->bytes, false);
+    }
+    if (!r->moving || r->bytes != r->ticked_bytes) {
+        r->ticked_bytes = r->bytes;
+        r->moved_us = now;
+    }
+    if (r->opt->timeout_ms < 0 ||
+        now - r->moved_us <= (int64_t)r->opt->timeout_ms * 1000) {
+        return;
+    }
+    qio_error_set(&err, QIO_ERROR_TIMEOUT, 0, "no byte moved for %g s",
+                  r->opt->timeout_ms / 1000.0);
+    tool_fail(r->result, TOOL_FAILED, err, "gave up");
+    tool_relay_stop(r);
+}
+
+static int start_ticking(ToolRelay *r, QIOError **errp)
+{
+    bool often = r->opt->timeout_ms >= 0 && r->opt->timeout_ms < 4000;
+    int ms = often ? 200 : 1000;
+
+    r->moved_us = tool_now_us();
+    return qio_timer_start(r->tick, ms, ms, errp);
+}
+
+/* ---- the copy ---- */
+
+/* Whether all that was read is written. */
+static bool push(ToolRelay *r)
+{
+    QIOError *err = NULL;
+
+    while (r->len > 0) {
+        ssize_t n =
+            qio_channel_write(r->out->ioc, r->buf + r->pos, r->len, &err);
+
+        if (n == QIO_CHANNEL_ERR_BLOCK) {
+            return false;
+        }
+        if (n < 0) {
+            tool_relay_output_failed(r, err);
+            return false;
+        }
+        r->pos += (size_t)n;
+        r->len -= (size_t)n;
+        r->bytes += (uint64_t)n;
+        if (r->opt->rate_limit) {
+            limit_rate(r, (size_t)n);
+        }
+    }
+    return true;
 }
 
 static int take(ToolRelay *r, size_t len)
@@ -273,136 +136,256 @@ static int take(ToolRelay *r, size_t len)
         memcpy(r->head + r->n_head, r->buf, n);
         r->n_head += n;
     }
+    /* Before it is written: an answer to these bytes can only come after. */
     if (qio_migration_follow_feed(r->follow, r->buf, len, &err)) {
         return tool_fail(r->result, TOOL_FAILED, err, "stream");
     }
-    /* Before it is written: an answer to these bytes can only come after. */
-    tool_back_publish(&r->back, qio_migration_follow_state(r->follow),
-                      qio_migration_follow_wants_return_path(r->follow));
-    if (qio_channel_write_all(r->out->ioc, r->buf, len, &err)) {
-        return output_failed(r, err);
-    }
-    r->bytes += len;
-    atomic_store(&r->stop->bytes, r->bytes);
-    if (r->opt->rate_limit) {
-        limit_rate(r, len);
-    }
+    r->pos = 0;
+    r->len = len;
     return 0;
 }
 
 /* Whether it is for us to tell a source on the return path that its stream was
  * taken, there being nobody behind us who would. */
-static bool must_answer(ToolRelay *r)
+static bool must_answer(const ToolRelay *r)
 {
     return !r->answered && r->in->talks && !r->out->talks &&
-           atomic_load(&r->back.return_path) &&
-           atomic_load(&r->back.state) == QIO_MIGRATION_FOLLOW_WHOLE;
+           qio_migration_follow_wants_return_path(r->follow) &&
+           qio_migration_follow_state(r->follow) == QIO_MIGRATION_FOLLOW_WHOLE;
 }
 
-static int answer(ToolRelay *r)
+static void source_ended(void *opaque, bool failed, QIOError *err)
+{
+    ToolRelay *r = opaque;
+
+    if (failed) {
+        tool_fail(r->result, tool_side_exit(r->in), err, "the %s failed",
+                  tool_side_name(r->in));
+        tool_relay_fail(r);
+        return;
+    }
+    tool_relay_finish(r);
+}
+
+static void end_of_input(ToolRelay *r, QIOError *err)
+{
+    tool_relay_set_timer(r, -1);
+    if (tool_relay_judge_end(r, err)) {
+        tool_relay_fail(r);
+        return;
+    }
+    r->state = TOOL_RELAY_SOURCE_ENDS;
+    tool_side_wait_command(r->in, source_ended, r);
+}
+
+/* Whether there was something to read. */
+static bool pull(ToolRelay *r)
+{
+    QIOError *err = NULL;
+    ssize_t n = qio_channel_read(r->in->ioc, r->buf, r->chunk, &err);
+
+    if (n == QIO_CHANNEL_ERR_BLOCK) {
+        if (must_answer(r)) {
+            tool_relay_set_timer(r, QUIET_MS);
+        }
+        return false;
+    }
+    if (n <= 0) {
+        end_of_input(r, err);
+        return false;
+    }
+    tool_relay_set_timer(r, -1);
+    if (take(r, (size_t)n)) {
+        tool_relay_fail(r);
+        return false;
+    }
+    return true;
+}
+
+static void pump(ToolRelay *r)
+{
+    for (int i = 0; i < TURN && push(r) && !r->paused; i++) {
+        if (!pull(r)) {
+            return;
+        }
+    }
+}
+
+/* Silence after a stream's end, or after our answer to it. */
+static void pump_timed_out(ToolRelay *r)
 {
     QIOError *err = NULL;
 
-    if (finish_output(r)) {
-        return -1;
+    if (!r->answered) {
+        r->answering = true;
+        tool_relay_finish(r);
+        return;
     }
-    r->answered = true;
-    if (qio_channel_write_all(r->in->ioc, qio_migration_rp_shut,
-                              QIO_MIGRATION_RP_SHUT_LEN, &err)) {
-        return tool_fail(r->result, TOOL_FAILED, err,
-                         "cannot answer the sender");
+    qio_error_set(&err, QIO_ERROR_TIMEOUT, 0, "it neither goes on nor leaves");
+    end_of_input(r, err);
+}
+
+/* ---- events ---- */
+
+static void move_back(ToolRelay *r)
+{
+    bool had_ended = r->back.ended;
+
+    tool_back_move(&r->back, qio_migration_follow_wants_return_path(r->follow));
+    if (r->back.ended && !had_ended) {
+        tool_relay_back_ended(r);
     }
+}
+
+static bool ready(QIOChannel *ioc, unsigned events, void *opaque)
+{
+    ToolRelay *r = opaque;
+    int which = ioc == r->in->ioc ? IN : OUT;
+
+    (void)events;
+    if (!r->wanted[which]) {
+        /* Only that it hangs up, for which nobody waits now. */
+        r->watches[which] = NULL;
+        return false;
+    }
+    if (r->state < TOOL_RELAY_BREAK) {
+        move_back(r);
+    }
+    if (r->state == TOOL_RELAY_PUMP) {
+        pump(r);
+    }
+    tool_relay_watch(r);
+    return true;
+}
+
+static int want(ToolRelay *r, int which, unsigned events, QIOError **errp)
+{
+    QIOChannel *ioc = which == IN ? r->in->ioc : r->out->ioc;
+
+    if (events && !r->watches[which]) {
+        r->watches[which] =
+            qio_channel_add_watch(ioc, r->loop, events, ready, r, NULL, errp);
+        if (!r->watches[which]) {
+            return -1;
+        }
+    } else if (events != r->wanted[which] && r->watches[which]) {
+        qio_watch_set_events(r->watches[which], events);
+    }
+    r->wanted[which] = events;
     return 0;
 }
 
-static int pump(ToolRelay *r)
+static unsigned wanted_of_input(const ToolRelay *r)
 {
-    size_t chunk = chunk_size(r->opt);
+    bool read = r->state == TOOL_RELAY_PUMP && !r->len && !r->paused;
 
-    for (;;) {
-        bool quiet = must_answer(r);
-        QIOError *err = NULL;
-        ssize_t n;
-
-        if (quiet) {
-            qio_channel_set_timeout(r->in->ioc, QUIET_MS);
-        }
-        n = qio_channel_read(r->in->ioc, r->buf, chunk, &err);
-        if (quiet) {
-            qio_channel_set_timeout(r->in->ioc, -1);
-        }
-        if (n > 0) {
-            if (take(r, (size_t)n)) {
-                return -1;
-            }
-            continue;
-        }
-        if (n == 0 || !quiet || qio_error_code(err) != QIO_ERROR_TIMEOUT) {
-            return end_of_input(r, err);
-        }
-        qio_error_free(err);
-        if (answer(r)) {
-            return -1;
-        }
-        qio_channel_set_timeout(r->in->ioc, tool_options_timeout(r->opt));
-    }
+    return (read ? QIO_EVENT_IN : 0) |
+           (tool_back_wants_out(&r->back) ? QIO_EVENT_OUT : 0);
 }
 
-static void set_result(ToolRelay *r)
+static unsigned wanted_of_output(const ToolRelay *r)
 {
-    QIOMigrationFollowState state = qio_migration_follow_state(r->follow);
+    bool write = r->state == TOOL_RELAY_PUMP && r->len > 0;
 
-    tool_stop_moving(r->stop, false);
-    r->result->bytes = r->bytes;
-    r->result->ended_us = tool_now_us();
-    r->result->whole = -1;
-    if (state == QIO_MIGRATION_FOLLOW_WHOLE ||
-        state == QIO_MIGRATION_FOLLOW_PARTIAL) {
-        r->result->whole = is_whole(r);
-    }
+    return (write ? QIO_EVENT_OUT : 0) |
+           (tool_back_wants_in(&r->back) ? QIO_EVENT_IN : 0);
 }
 
-static int run(ToolRelay *r)
-{
-    QIOChannel *back_to = r->in->talks ? r->in->ioc : NULL;
-
-    if (r->out->talks &&
-        tool_back_start(&r->back, r->out->ioc, back_to, r->in->ioc)) {
-        return tool_fail(r->result, TOOL_FAILED, NULL, "cannot start a thread");
-    }
-    r->result->started_us = tool_now_us();
-    tool_stop_moving(r->stop, true);
-    if (pump(r)) {
-        return -1;
-    }
-    return r->answered ? 0 : finish_output(r);
-}
-
-int tool_relay_run(ToolRelay *r)
+void tool_relay_watch(ToolRelay *r)
 {
     QIOError *err = NULL;
-    int rc = -1;
 
-    tool_back_init(&r->back);
+    if (r->state >= TOOL_RELAY_BREAK) {
+        return;
+    }
+    if (want(r, IN, wanted_of_input(r), &err) ||
+        want(r, OUT, wanted_of_output(r), &err)) {
+        tool_fail(r->result, TOOL_FAILED, err, "cannot wait");
+        tool_relay_fail(r);
+    }
+}
+
+void tool_relay_unwatch(ToolRelay *r)
+{
+    for (int i = IN; i <= OUT; i++) {
+        if (r->watches[i]) {
+            qio_watch_remove(r->watches[i]);
+            r->watches[i] = NULL;
+        }
+        r->wanted[i] = 0;
+    }
+    if (r->tick) {
+        qio_timer_stop(r->pause);
+        qio_timer_stop(r->tick);
+        qio_timer_stop(r->timer);
+    }
+}
+
+/* ---- clocks ---- */
+
+static void timed_out(QIOTimer *timer, void *opaque)
+{
+    ToolRelay *r = opaque;
+
+    (void)timer;
+    if (r->state == TOOL_RELAY_PUMP) {
+        pump_timed_out(r);
+    } else {
+        tool_relay_timed_out(r);
+    }
+    tool_relay_watch(r);
+}
+
+void tool_relay_set_timer(ToolRelay *r, int ms)
+{
+    if (ms < 0) {
+        qio_timer_stop(r->timer);
+    } else if (qio_timer_start(r->timer, ms, 0, NULL)) {
+        /* Without a clock it is over at once. */
+        timed_out(r->timer, r);
+    }
+}
+
+/* ---- beginning ---- */
+
+static int prepare(ToolRelay *r, QIOError **errp)
+{
     r->buf = malloc(CHUNK);
-    r->follow = qio_migration_follow_new(&err);
-    if (r->buf && r->follow) {
-        rc = run(r);
-        set_result(r);
-    } else {
-        tool_fail(r->result, TOOL_FAILED, err, "no memory");
+    if (!r->buf) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
     }
-    tool_back_stop(&r->back);
-    if (rc) {
-        /* The input first: it is the one that must not be told "done". */
-        tool_side_abort(r->in);
-        tool_side_abort(r->out);
-    } else {
-        finish_input(r);
-        qio_channel_close(r->out->ioc, NULL);
+    r->chunk = chunk_size(r->opt);
+    r->follow = qio_migration_follow_new(errp);
+    r->timer = r->follow ? qio_timer_new(r->loop, timed_out, r, errp) : NULL;
+    r->pause = r->timer ? qio_timer_new(r->loop, pause_is_over, r, errp) : NULL;
+    r->tick = r->pause ? qio_timer_new(r->loop, tick, r, errp) : NULL;
+    return r->tick ? start_ticking(r, errp) : -1;
+}
+
+void tool_relay_start(ToolRelay *r)
+{
+    QIOError *err = NULL;
+
+    r->back.from = r->out->talks ? r->out->ioc : NULL;
+    r->back.to = r->in->talks ? r->in->ioc : NULL;
+    r->result->started_us = tool_now_us();
+    r->moving = true;
+    if (prepare(r, &err)) {
+        tool_fail(r->result, TOOL_FAILED, err, "cannot begin");
+        tool_relay_fail(r);
+        return;
     }
-    tool_back_clear(&r->back);
+    tool_relay_watch(r);
+}
+
+void tool_relay_clear(ToolRelay *r)
+{
+    qio_timer_free(r->timer);
+    qio_timer_free(r->pause);
+    qio_timer_free(r->tick);
     qio_migration_follow_free(r->follow);
+    qio_error_free(r->back.err);
+    qio_error_free(r->err);
     free(r->buf);
-    return rc;
 }

@@ -84,17 +84,28 @@ static double seconds_of(const ToolResult *r)
     return r->started_us ? (double)(end - r->started_us) / 1e6 : 0;
 }
 
+/* "connection 3: " of many, "" of one. */
+static const char *which(char buf[48], const ToolResult *r)
+{
+    buf[0] = '\0';
+    if (r->number) {
+        snprintf(buf, 48, "connection %lu: ", r->number);
+    }
+    return buf;
+}
+
 void tool_progress(const ToolOptions *opt, const ToolResult *r, uint64_t bytes,
                    bool final)
 {
-    char size[32], rate[32];
+    char size[32], rate[32], number[48];
     double s = seconds_of(r);
-    bool tty = isatty(STDERR_FILENO);
+    /* Those of many cannot share a line. */
+    bool tty = isatty(STDERR_FILENO) && !r->number;
 
     format_size(size, (double)bytes);
     format_size(rate, s > 0 ? (double)bytes / s : 0);
-    fprintf(stderr, "%s%s: %s, %s/s, %.1f s", tty ? "\r" : "", opt->spec->name,
-            size, rate, s);
+    fprintf(stderr, "%s%s: %s%s, %s/s, %.1f s", tty ? "\r" : "",
+            opt->spec->name, which(number, r), size, rate, s);
     if (final && r->tls) {
         fprintf(stderr, ", %s", r->tls);
     }
@@ -125,11 +136,15 @@ static void print_json(const ToolOptions *opt, const ToolResult *r)
 {
     static const char *const whole[] = {"null", "false", "true"};
 
-    printf("{\"tool\": \"%s\", \"version\": \"%s\", \"result\": \"%s\", "
-           "\"exit\": %d, \"bytes\": %" PRIu64 ", \"seconds\": %.3f, "
-           "\"whole\": %s, \"tls\": ",
-           opt->spec->name, qio_version(), r->exit ? "failed" : "ok", r->exit,
-           r->bytes, seconds_of(r), whole[r->whole + 1]);
+    printf("{\"tool\": \"%s\", \"version\": \"%s\", ", opt->spec->name,
+           qio_version());
+    if (r->number) {
+        printf("\"connection\": %lu, ", r->number);
+    }
+    printf("\"result\": \"%s\", \"exit\": %d, \"bytes\": %" PRIu64
+           ", \"seconds\": %.3f, \"whole\": %s, \"tls\": ",
+           r->exit ? "failed" : "ok", r->exit, r->bytes, seconds_of(r),
+           whole[r->whole + 1]);
     json_string(stdout, r->tls);
     fputs(", \"peer\": ", stdout);
     json_string(stdout, r->identity);
@@ -148,11 +163,16 @@ static void print_json(const ToolOptions *opt, const ToolResult *r)
 
 int tool_report(const ToolOptions *opt, const ToolResult *r)
 {
+    char number[48];
+
     if (opt->progress && r->started_us) {
         tool_progress(opt, r, r->bytes, true);
+    } else if (r->number && !r->exit && !opt->quiet) {
+        tool_say(opt, "%sdone, %" PRIu64 " bytes", which(number, r), r->bytes);
     }
     if (r->exit) {
-        tool_say(opt, "%s", r->message ? r->message : "out of memory");
+        tool_say(opt, "%s%s", which(number, r),
+                 r->message ? r->message : "out of memory");
     }
     if (opt->json) {
         print_json(opt, r);

@@ -21,6 +21,7 @@ enum {
 };
 
 typedef struct ToolResult {
+    unsigned long number; /* of many, 0: the only one */
     int exit;
     QIOErrorCode code;
     char *message; /* NULL: none, or no memory for it */

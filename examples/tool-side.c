@@ -1,19 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One side of a transfer: from the text of an endpoint to an open channel, and
- * the ways to end it.
+ * One side of a transfer: understanding its text, and ending it; tool-open.c
+ * has what is between.
  */
+#define _GNU_SOURCE
 #include "tool-side.h"
 
-#include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-/* What a command gets between SIGTERM and SIGKILL. */
 /* Of a websocket: RFC 6455 §7.4.1. */
 #define INTERNAL_ERROR 1011
+/* What a command gets between SIGTERM and SIGKILL. */
 #define COMMAND_GRACE_MS 1000
+/* How often to look after a command where the kernel does not tell. */
+#define COMMAND_LOOK_MS 20
 
 const char *tool_side_name(const ToolSide *side)
 {
@@ -31,6 +35,36 @@ int tool_side_exit(const ToolSide *side)
 int tool_side_socket(const ToolSide *side)
 {
     return side->leaf ? qio_channel_socket_get_fd(side->leaf) : -1;
+}
+
+/* ---- what is under way ---- */
+
+void tool_side_begin(ToolSide *side, ToolSideFunc *then, void *opaque)
+{
+    side->then = then;
+    side->opaque = opaque;
+}
+
+static void stop_waiting(ToolSide *side)
+{
+    qio_task_unref(side->task);
+    side->task = NULL;
+    qio_timer_free(side->timer);
+    side->timer = NULL;
+    if (side->child) {
+        qio_watch_remove(side->child);
+        side->child = NULL;
+        close(side->child_fd);
+    }
+}
+
+void tool_side_through(ToolSide *side, bool failed, QIOError *err)
+{
+    ToolSideFunc *then = side->then;
+
+    stop_waiting(side);
+    side->then = NULL;
+    then(side->opaque, failed, err);
 }
 
 /* ---- understanding ---- */
@@ -65,7 +99,7 @@ static int prepare_tls(ToolSide *side)
 
 /* Sockets of a hypervisor and of the receiving network side are listened on;
  * so is everything that a receiver names first, which makes it the server. */
-static bool wants_to_listen(const ToolSide *side)
+bool tool_side_listens(const ToolSide *side)
 {
     bool socket = qio_endpoint_type(side->ep) == QIO_ENDPOINT_SOCKET;
     int mode = qio_endpoint_listen_mode(side->ep);
@@ -102,10 +136,21 @@ static int check_creds(ToolSide *side, bool server)
     return 0;
 }
 
-static bool is_plain_file(const ToolSide *side)
+bool tool_side_is_plain_file(const ToolSide *side)
 {
     return qio_endpoint_type(side->ep) == QIO_ENDPOINT_FILE &&
            !qio_endpoint_has_tls(side->ep);
+}
+
+QIOEndpointMode tool_side_mode(const ToolSide *side)
+{
+    QIOEndpointType type = qio_endpoint_type(side->ep);
+
+    if (qio_endpoint_has_tls(side->ep) ||
+        (side->network && type != QIO_ENDPOINT_FILE)) {
+        return QIO_ENDPOINT_READWRITE;
+    }
+    return side->input ? QIO_ENDPOINT_READ : QIO_ENDPOINT_WRITE;
 }
 
 int tool_side_prepare(ToolSide *side)
@@ -117,274 +162,101 @@ int tool_side_prepare(ToolSide *side)
         return tool_fail(side->result, TOOL_USAGE, err, "%s",
                          tool_side_name(side));
     }
-    if (prepare_tls(side) || check_creds(side, wants_to_listen(side))) {
+    if (prepare_tls(side) || check_creds(side, tool_side_listens(side))) {
         return -1;
     }
-    if (!side->input && is_plain_file(side) &&
+    if (!side->input && tool_side_is_plain_file(side) &&
         tool_sink_check(qio_endpoint_path(side->ep), &err)) {
         return tool_fail(side->result, TOOL_LOCAL, err, "sink");
     }
     return 0;
 }
 
-/* ---- opening ---- */
+/* ---- waiting for a command ---- */
 
-/* The exit code for a failure to get as far as a connection. */
-static int connect_exit(const ToolSide *side, const QIOError *err)
+static void look_at_child(ToolSide *side)
 {
-    switch (qio_error_code(err)) {
-    case QIO_ERROR_INVALID:
-    case QIO_ERROR_UNSUPPORTED:
-        return TOOL_USAGE;
-    case QIO_ERROR_TLS:
-    case QIO_ERROR_TLS_VERIFY:
-    case QIO_ERROR_TLS_REJECTED:
-    case QIO_ERROR_TLS_TRUNCATED:
-    case QIO_ERROR_WEBSOCKET:
-    case QIO_ERROR_WEBSOCKET_REJECTED:
-    case QIO_ERROR_WEBSOCKET_TRUNCATED:
-    case QIO_ERROR_AUTHZ:
-    case QIO_ERROR_CREDENTIALS:
-        return TOOL_REFUSED;
-    default:
-        break;
-    }
-    if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_SOCKET) {
-        return TOOL_CONNECT;
-    }
-    return side->network ? TOOL_CONNECT : TOOL_LOCAL;
-}
+    QIOError *err = NULL;
+    int rc = qio_channel_command_wait(side->leaf, 0, NULL, &err);
 
-/* A peer that leaves in the handshake has refused it in its way. */
-static int handshake_exit(const ToolSide *side, const QIOError *err)
-{
-    switch (qio_error_code(err)) {
-    case QIO_ERROR_EOF:
-    case QIO_ERROR_BROKEN:
-        return TOOL_REFUSED;
-    default:
-        return connect_exit(side, err);
-    }
-}
-
-static int opening_failed(ToolSide *side, int exit_code, QIOError *err,
-                          const char *what)
-{
-    if (tool_stop_explain(side->stop, side->result)) {
+    if (rc && qio_error_code(err) == QIO_ERROR_TIMEOUT &&
+        tool_now_us() < side->child_until_us) {
         qio_error_free(err);
-        return -1;
-    }
-    return tool_fail(side->result, exit_code, err, "%s", what);
-}
-
-static void say_where(const ToolSide *side)
-{
-    size_t n = qio_listener_count(side->listener);
-
-    for (size_t i = 0; i < n && !side->opt->quiet; i++) {
-        QIOAddress *addr = qio_listener_get_address(side->listener, i, NULL);
-        char *text = addr ? qio_address_to_string(addr, NULL) : NULL;
-
-        if (text) {
-            tool_say(side->opt, "listening on %s", text);
-        }
-        free(text);
-        qio_address_free(addr);
-    }
-}
-
-int tool_side_listen(ToolSide *side)
-{
-    QIOError *err = NULL;
-
-    if (!wants_to_listen(side)) {
-        return 0;
-    }
-    side->listener = qio_endpoint_listen_sync(side->ep, side->objects, 1, &err);
-    if (!side->listener) {
-        return tool_fail(side->result, connect_exit(side, err), err, "%s",
-                         tool_side_name(side));
-    }
-    say_where(side);
-    return 0;
-}
-
-static QIOEndpointMode mode_of(const ToolSide *side)
-{
-    QIOEndpointType type = qio_endpoint_type(side->ep);
-
-    if (qio_endpoint_has_tls(side->ep) ||
-        (side->network && type != QIO_ENDPOINT_FILE)) {
-        return QIO_ENDPOINT_READWRITE;
-    }
-    return side->input ? QIO_ENDPOINT_READ : QIO_ENDPOINT_WRITE;
-}
-
-/* The first connection; there is no second. */
-static QIOChannel *accept_base(ToolSide *side)
-{
-    QIOError *err = NULL;
-    QIOChannel *base;
-
-    tool_stop_watch_listener(side->stop, side->listener);
-    base = qio_listener_accept_sync(side->listener, mode_of(side),
-                                    side->opt->timeout_ms, &err);
-    tool_stop_watch_listener(side->stop, NULL);
-    qio_listener_free(side->listener);
-    side->listener = NULL;
-    if (!base) {
-        opening_failed(side, connect_exit(side, err), err,
-                       "no connection came");
-    }
-    return base;
-}
-
-static QIOChannel *connect_socket(ToolSide *side)
-{
-    QIOError *err = NULL;
-    QIOChannel *base =
-        qio_channel_socket_new(qio_endpoint_address(side->ep), &err);
-
-    if (base) {
-        tool_stop_watch(side->stop, side->input, base,
-                        QIO_CHANNEL_SHUTDOWN_BOTH);
-        if (!qio_channel_open_sync(base, tool_options_timeout(side->opt),
-                                   &err)) {
-            return base;
-        }
-    }
-    opening_failed(side, connect_exit(side, err), err, tool_side_name(side));
-    qio_channel_unref(base);
-    return NULL;
-}
-
-static int add_layers(ToolSide *side, QIOChannel *base, bool as_server)
-{
-    QIOError *err = NULL;
-
-    tool_stop_watch(side->stop, side->input, base, QIO_CHANNEL_SHUTDOWN_BOTH);
-    side->ioc =
-        qio_endpoint_layer_sync(side->ep, side->objects, base, as_server,
-                                tool_options_timeout(side->opt), &err);
-    qio_channel_unref(base);
-    if (side->ioc) {
-        return 0;
-    }
-    return opening_failed(side, handshake_exit(side, err), err,
-                          side->input ? "the sender was not accepted"
-                                      : "the receiver was not accepted");
-}
-
-static int open_sink(ToolSide *side)
-{
-    QIOError *err = NULL;
-
-    side->sink =
-        tool_sink_open(qio_endpoint_path(side->ep),
-                       qio_endpoint_offset(side->ep), side->opt->fsync, &err);
-    if (!side->sink) {
-        return opening_failed(side, TOOL_LOCAL, err, tool_side_name(side));
-    }
-    side->ioc = qio_channel_ref(tool_sink_channel(side->sink));
-    return 0;
-}
-
-static int open_other(ToolSide *side)
-{
-    QIOError *err = NULL;
-
-    side->ioc =
-        qio_endpoint_connect_sync(side->ep, side->objects, mode_of(side),
-                                  tool_options_timeout(side->opt), &err);
-    if (side->ioc) {
-        return 0;
-    }
-    return opening_failed(side, connect_exit(side, err), err,
-                          tool_side_name(side));
-}
-
-static int open_any(ToolSide *side)
-{
-    QIOChannel *base;
-
-    if (side->listener) {
-        base = accept_base(side);
-        return base ? add_layers(side, base, true) : -1;
-    }
-    if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_SOCKET) {
-        base = connect_socket(side);
-        return base ? add_layers(side, base, false) : -1;
-    }
-    if (!side->input && is_plain_file(side)) {
-        return open_sink(side);
-    }
-    return open_other(side);
-}
-
-/* What kind of other end there is. */
-static void look_at_layers(ToolSide *side)
-{
-    QIOEndpointType type = qio_endpoint_type(side->ep);
-
-    for (QIOChannel *c = side->ioc; c; c = qio_channel_base(c)) {
-        side->leaf = c;
-        if (!side->tls && !strcmp(qio_channel_type_name(c), "tls")) {
-            side->tls = c;
-        }
-    }
-    side->talks = tool_side_socket(side) >= 0 || side->leaf != side->ioc ||
-                  (side->network && type == QIO_ENDPOINT_EXEC) ||
-                  (side->network && side->input && type == QIO_ENDPOINT_STDIO);
-    if (!side->network || !side->tls) {
         return;
     }
-    side->result->tls = qio_channel_tls_describe(side->tls, NULL);
-    side->result->identity = qio_channel_tls_peer_identity(side->tls, NULL);
+    tool_side_through(side, rc != 0, err);
 }
 
-int tool_side_open(ToolSide *side)
+static bool child_ended(int fd, unsigned events, void *opaque)
 {
-    if (open_any(side)) {
-        return -1;
+    (void)fd;
+    (void)events;
+    look_at_child(opaque);
+    return true;
+}
+
+static void time_to_look(QIOTimer *timer, void *opaque)
+{
+    (void)timer;
+    look_at_child(opaque);
+}
+
+/* Where the kernel tells of its end. */
+static bool watch_child(ToolSide *side)
+{
+    pid_t pid = qio_channel_command_pid(side->leaf);
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+
+    if (fd < 0) {
+        return false;
     }
-    /* Only readers are woken: shutting WRITE would say goodbye properly, and
-     * a transfer that was broken off must not look complete. */
-    tool_stop_watch(side->stop, side->input, side->ioc,
-                    QIO_CHANNEL_SHUTDOWN_READ);
-    look_at_layers(side);
-    return 0;
+    side->child = qio_loop_add_fd_watch(side->loop, fd, QIO_EVENT_IN,
+                                        child_ended, side, NULL, NULL);
+    if (!side->child) {
+        close(fd);
+        return false;
+    }
+    side->child_fd = fd;
+    return true;
+}
+
+void tool_side_wait_command(ToolSide *side, ToolSideFunc *then, void *opaque)
+{
+    int timeout_ms = side->opt->timeout_ms;
+    QIOError *err = NULL;
+    int rc = 0;
+
+    tool_side_begin(side, then, opaque);
+    if (qio_endpoint_type(side->ep) != QIO_ENDPOINT_EXEC) {
+        tool_side_through(side, false, NULL);
+        return;
+    }
+    side->child_until_us = INT64_MAX;
+    if (timeout_ms >= 0) {
+        side->child_until_us = tool_now_us() + (int64_t)timeout_ms * 1000;
+    }
+    side->timer = qio_timer_new(side->loop, time_to_look, side, &err);
+    if (side->timer && !watch_child(side)) {
+        rc = qio_timer_start(side->timer, 0, COMMAND_LOOK_MS, &err);
+    } else if (side->timer && timeout_ms >= 0) {
+        rc = qio_timer_start(side->timer, timeout_ms, 0, &err);
+    }
+    if (!side->timer || rc) {
+        tool_side_through(side, true, err);
+    }
 }
 
 /* ---- ending ---- */
 
-int tool_side_wait_command(ToolSide *side, QIOError **errp)
-{
-    if (qio_endpoint_type(side->ep) != QIO_ENDPOINT_EXEC) {
-        return 0;
-    }
-    return qio_channel_command_wait(side->leaf, side->opt->timeout_ms, NULL,
-                                    errp);
-}
-
-void tool_side_break(ToolSide *side)
+/* The other end must learn that this is no good end. */
+static void spoil(ToolSide *side)
 {
     struct linger hard = {.l_onoff = 1, .l_linger = 0};
     int fd = tool_side_socket(side);
-    bool told;
-
-    if (side->sink) {
-        tool_sink_discard(side->sink);
-    }
-    if (!side->ioc) {
-        return;
-    }
-    /* Its input ends now: it must not take that for the whole. */
-    if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_EXEC) {
-        qio_channel_command_terminate(side->leaf, COMMAND_GRACE_MS, NULL);
-    }
     /* On top there may be a websocket, which would end with "normal". */
-    told = qio_channel_websocket_goodbye(side->ioc, INTERNAL_ERROR,
-                                         "the transfer failed", NULL) == 0;
+    bool told = !qio_channel_websocket_goodbye(side->ioc, INTERNAL_ERROR,
+                                               "the transfer failed", NULL);
+
     /* A reset would overtake what was said. */
     if (side->tls) {
         qio_channel_tls_abort(side->tls, NULL);
@@ -393,23 +265,100 @@ void tool_side_break(ToolSide *side)
     }
 }
 
-void tool_side_abort(ToolSide *side)
+void tool_side_break(ToolSide *side)
 {
-    bool open = side->ioc && qio_channel_is_open(side->ioc);
+    bool command;
 
     if (side->sink) {
         tool_sink_discard(side->sink);
     }
-    if (!open) {
+    if (!side->ioc || !qio_channel_is_open(side->ioc)) {
         return;
     }
-    tool_side_break(side);
+    command = qio_endpoint_type(side->ep) == QIO_ENDPOINT_EXEC;
+    /* Its input ends now: it must not take that for the whole. */
+    if (command && side->ending) {
+        kill(qio_channel_command_pid(side->leaf), SIGKILL);
+    } else if (command) {
+        qio_channel_command_terminate(side->leaf, COMMAND_GRACE_MS, NULL);
+    }
+    spoil(side);
+}
+
+static void close_spoilt(ToolSide *side)
+{
+    spoil(side);
     qio_channel_close(side->ioc, NULL);
+    tool_side_through(side, false, NULL);
+}
+
+/* A command takes its time to end, and may outlive the side. */
+typedef struct Termination {
+    ToolSide *side;
+    QIOChannel *command;
+} Termination;
+
+static int terminate(QIOTask *task, void *opaque, QIOError **errp)
+{
+    Termination *t = opaque;
+
+    (void)task;
+    return qio_channel_command_terminate(t->command, COMMAND_GRACE_MS, errp);
+}
+
+static void terminated(QIOTask *task, void *opaque)
+{
+    Termination *t = opaque;
+
+    (void)task;
+    t->side->ending = false;
+    close_spoilt(t->side);
+}
+
+static void free_termination(void *opaque)
+{
+    Termination *t = opaque;
+
+    qio_channel_unref(t->command);
+    free(t);
+}
+
+static bool start_termination(ToolSide *side)
+{
+    Termination *t = calloc(1, sizeof(*t));
+
+    if (!t) {
+        return false;
+    }
+    *t = (Termination){side, qio_channel_ref(side->leaf)};
+    side->ending = qio_task_run_in_thread(side->loop, terminate, -1, terminated,
+                                          t, free_termination, NULL);
+    return side->ending;
+}
+
+void tool_side_abort(ToolSide *side, ToolSideFunc *then, void *opaque)
+{
+    stop_waiting(side);
+    tool_side_begin(side, then, opaque);
+    if (side->sink) {
+        tool_sink_discard(side->sink);
+    }
+    if (!side->ioc || !qio_channel_is_open(side->ioc)) {
+        tool_side_through(side, false, NULL);
+        return;
+    }
+    if (qio_endpoint_type(side->ep) == QIO_ENDPOINT_EXEC) {
+        if (start_termination(side)) {
+            return;
+        }
+        tool_side_break(side);
+    }
+    close_spoilt(side);
 }
 
 void tool_side_clear(ToolSide *side)
 {
-    tool_stop_watch(side->stop, side->input, NULL, QIO_CHANNEL_SHUTDOWN_BOTH);
+    stop_waiting(side);
     qio_listener_free(side->listener);
     qio_channel_unref(side->ioc);
     tool_sink_free(side->sink);

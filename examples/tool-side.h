@@ -2,6 +2,9 @@
 /*
  * One side of a transfer: from the text of an endpoint to an open channel, and
  * the ways to end it.
+ *
+ * What can wait calls `then` when it is through, at once or later; there is one
+ * such thing at a time.
  */
 #ifndef TOOL_SIDE_H
 #define TOOL_SIDE_H
@@ -11,16 +14,20 @@
 #include "tool-options.h"
 #include "tool-report.h"
 #include "tool-sink.h"
-#include "tool-stop.h"
+
+/* Takes err, which says why it failed; NULL when the result says so already. */
+typedef void ToolSideFunc(void *opaque, bool failed, QIOError *err);
 
 typedef struct ToolSide {
     const ToolOptions *opt;
     ToolResult *result;
-    ToolStop *stop;
+    QIOLoop *loop;
     QIOObjects *objects;
     const char *text;
     bool input;   /* bytes come from here */
     bool network; /* the --tls options are for this side */
+
+    int backlog; /* where it listens */
 
     QIOEndpoint *ep;
     QIOListener *listener; /* NULL: connects */
@@ -29,16 +36,34 @@ typedef struct ToolSide {
     QIOChannel *leaf;      /* borrowed from ioc */
     QIOChannel *tls;       /* the topmost such layer, borrowed; or NULL */
     bool talks;            /* the other end may say something, and ends */
+
+    ToolSideFunc *then; /* NULL: nothing is under way */
+    void *opaque;
+    QIOTask *task;
+    QIOTimer *timer;
+    QIOWatch *child;
+    int child_fd;
+    int64_t child_until_us; /* INT64_MAX: no limit */
+    bool ending;            /* a command is being terminated */
 } ToolSide;
 
 /* Understand the text and the options; opens nothing. 0 or -1. */
 int tool_side_prepare(ToolSide *side);
 
+/* Whether this side waits to be called, rather than calls. */
+bool tool_side_listens(const ToolSide *side);
+
 /* Bind and listen, if that is what this side does. */
-int tool_side_listen(ToolSide *side);
+void tool_side_listen(ToolSide *side, ToolSideFunc *then, void *opaque);
 
 /* Accept or connect, and open all layers. */
-int tool_side_open(ToolSide *side);
+void tool_side_open(ToolSide *side, ToolSideFunc *then, void *opaque);
+
+/* A connection that a server of ours has accepted and opened. */
+void tool_side_adopt(ToolSide *side, QIOChannel *ioc);
+
+/* Have what is under way fail, soon or at once. */
+void tool_side_cancel(ToolSide *side);
 
 /* The text for messages: what an operator calls this side. */
 const char *tool_side_name(const ToolSide *side);
@@ -46,17 +71,31 @@ const char *tool_side_name(const ToolSide *side);
 /* The exit code for a failure of this side while bytes move. */
 int tool_side_exit(const ToolSide *side);
 
-/* Whether a reset tells the other end that the transfer failed. */
+/* The descriptor, where a reset tells the other end that the transfer failed;
+ * or -1. */
 int tool_side_socket(const ToolSide *side);
 
-/* Wait for a command to end well; 0 at once for everything else. */
-int tool_side_wait_command(ToolSide *side, QIOError **errp);
+/* What it is opened for. */
+QIOEndpointMode tool_side_mode(const ToolSide *side);
+
+/* Whether it is a file: without layers. */
+bool tool_side_is_plain_file(const ToolSide *side);
+
+/* Whether it is a file that may wait in open(2), and has no name to lose. */
+bool tool_side_is_special(const ToolSide *side);
+
+/* Wait for a command to end well; at once for everything else. */
+void tool_side_wait_command(ToolSide *side, ToolSideFunc *then, void *opaque);
 
 /* Make sure that the other end cannot take what comes for a success: break
  * does so for a process that is about to end, abort closes as well. */
 void tool_side_break(ToolSide *side);
-void tool_side_abort(ToolSide *side);
+void tool_side_abort(ToolSide *side, ToolSideFunc *then, void *opaque);
 
 void tool_side_clear(ToolSide *side);
+
+/* For this room alone: what is under way begins, and is through. */
+void tool_side_begin(ToolSide *side, ToolSideFunc *then, void *opaque);
+void tool_side_through(ToolSide *side, bool failed, QIOError *err);
 
 #endif

@@ -131,24 +131,29 @@ static int open_in_place(ToolSink *sink, uint64_t offset, QIOError **errp)
                : 0;
 }
 
-static int open_kind(ToolSink *sink, uint64_t offset, QIOError **errp)
+ToolSink *tool_sink_new_direct(const char *path, QIOChannel *ioc,
+                               QIOError **errp)
 {
-    switch (sink->kind) {
-    case SINK_RENAME:
-        return open_temp(sink, errp);
-    case SINK_IN_PLACE:
-        return open_in_place(sink, offset, errp);
-    default:
-        sink->ioc = qio_channel_fd_new_path(sink->path, O_WRONLY, 0, errp);
-        return sink->ioc ? 0 : -1;
+    ToolSink *sink = calloc(1, sizeof(*sink));
+
+    if (sink) {
+        sink->kind = SINK_DIRECT;
+        sink->path = strdup(path);
     }
+    if (!sink || !sink->path) {
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        free(sink);
+        return NULL;
+    }
+    sink->ioc = qio_channel_ref(ioc);
+    return sink;
 }
 
 ToolSink *tool_sink_open(const char *path, uint64_t offset, bool sync,
                          QIOError **errp)
 {
     ToolSink *sink = calloc(1, sizeof(*sink));
-    struct stat st;
+    int rc = -1;
 
     if (!sink) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
@@ -156,18 +161,15 @@ ToolSink *tool_sink_open(const char *path, uint64_t offset, bool sync,
     }
     sink->sync = sync;
     sink->kind = offset ? SINK_IN_PLACE : SINK_RENAME;
-    if (!stat(path, &st)) {
-        if (!S_ISREG(st.st_mode)) {
-            sink->kind = SINK_DIRECT;
-        }
-        sink->path = realpath(path, NULL);
-    } else {
-        sink->path = strdup(path);
-    }
+    sink->path = access(path, F_OK) ? strdup(path) : realpath(path, NULL);
     if (!sink->path) {
         qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "%s", path);
+    } else if (offset) {
+        rc = open_in_place(sink, offset, errp);
+    } else {
+        rc = open_temp(sink, errp);
     }
-    if (!sink->path || open_kind(sink, offset, errp)) {
+    if (rc) {
         tool_sink_free(sink);
         return NULL;
     }

@@ -16,21 +16,25 @@ typedef struct ToolSink ToolSink;
 int tool_sink_check(const char *path, QIOError **errp) QIO_MUST_CHECK;
 
 /*
- * Open the way to a file. A plain file is written under a temporary name in
- * the same directory; with offset not 0 in place, from there on; what is there
- * and not a plain file (a fifo, /dev/null) directly.
+ * tool_sink_open: open the way to a file. A plain file is written under a
+ *   temporary name in the same directory; with offset not 0 in place, from
+ *   there on.
+ * tool_sink_new_direct: the same for what is no plain file (a fifo, /dev/null)
+ *   and was opened already. Takes its own reference on ioc.
  */
 ToolSink *tool_sink_open(const char *path, uint64_t offset, bool sync,
                          QIOError **errp) QIO_MUST_CHECK;
+ToolSink *tool_sink_new_direct(const char *path, QIOChannel *ioc,
+                               QIOError **errp) QIO_MUST_CHECK;
 
 /* Where to write; borrowed. */
 QIOChannel *tool_sink_channel(const ToolSink *sink);
 
-/* All has been written: close it and give it its name. 0 or -1. */
+/* All has been written: close it and give it its name. Blocks as long as the
+ * disk does. 0 or -1. */
 int tool_sink_commit(ToolSink *sink, QIOError **errp) QIO_MUST_CHECK;
 
-/* Remove what there is of an incomplete file, a committed one too. Called by
- * any thread when the process is about to end. */
+/* Remove what there is of an incomplete file, a committed one too. */
 void tool_sink_discard(ToolSink *sink);
 
 /* Discards what was not committed. NULL is allowed. */
