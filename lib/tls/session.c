@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define OUT_DEFAULT (256u << 10)
+#define OUT_DEFAULT (512u << 10)
 #define IN_START (32u << 10)
 /* A read-ahead that stays in the cache costs less than fewer system calls. */
 #define IN_DEFAULT (256u << 10)

@@ -369,12 +369,18 @@ END_TEST
 START_TEST(bounded)
 {
     static char data[1 << 20];
+    struct tlspair_creds creds;
     struct sessionpair p;
     QIOError *err = NULL;
     struct iovec iov = {data, sizeof(data)};
     size_t done = 0, got = 0;
 
-    make(&p, versions[_i], 0);
+    tlspair_creds_make(&creds, versions[_i]);
+    sessionpair_init(&p, creds.client, creds.server, "localhost", NULL);
+    tlspair_creds_free(&creds);
+    qiop_tls_session_set_buffers(p.client, 256 << 10, 0);
+    sessionpair_run(&p);
+    established(&p);
     while (done < sizeof(data)) {
         ssize_t n;
 
