@@ -3,6 +3,7 @@ doc_files = \
 	doc/architecture.md \
 	doc/loop.md \
 	doc/migration-stream.md \
+	doc/performance.md \
 	doc/tutorial.md \
 	doc/websocket.md \
 	doc/write-a-channel.md

@@ -8,7 +8,10 @@
 #include <qio/qio.h>
 
 /* TLS 1.3 with AES-256-GCM, what a QEMU with certificates negotiates. */
-#define BENCH_PRIORITY "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+AES-256-GCM"
+#define BENCH_CIPHER "AES-256-GCM"
+#define BENCH_PRIORITY                                                         \
+    "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+" BENCH_CIPHER
+#define BENCH_SUITE "TLS_AES_256_GCM_SHA384" /* OpenSSL's name for it */
 
 /* Makes a certificate in a temporary directory, removed at exit. */
 void bench_tls_setup(void);
@@ -18,5 +21,14 @@ gnutls_certificate_credentials_t bench_gnutls_server_cred(void);
 /* After the handshake. */
 gnutls_session_t bench_gnutls(int fd, int server);
 QIOChannel *bench_qio_tls(int fd, int server);
+
+/* A plain loop of OpenSSL, 64 KiB at a time; arg: uint64_t, how many bytes. */
+#ifdef HAVE_OPENSSL
+#define BENCH_HAVE_OPENSSL 1
+#else
+#define BENCH_HAVE_OPENSSL 0
+#endif
+void bench_openssl_send(int fd, const void *arg);
+void bench_openssl_recv(int fd, const void *arg);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The measuring programs' shared room; see bench.h. */
+#include <config.h>
 #include "bench.h"
 
 #include <arpa/inet.h>
@@ -221,7 +222,7 @@ static void summarize(const struct bench_result *of,
                       const struct bench_result *first, int runs,
                       struct bench_result *r)
 {
-    double v[5][MAX_RUNS];
+    double v[6][MAX_RUNS];
 
     for (int k = 0; k < runs; k++) {
         v[0][k] = of[k].seconds;
@@ -229,12 +230,30 @@ static void summarize(const struct bench_result *of,
         v[2][k] = of[k].recv_cpu;
         v[3][k] = first[k].seconds / of[k].seconds;
         v[4][k] = of[k].recv_cpu / first[k].recv_cpu;
+        v[5][k] = (of[k].send_cpu + of[k].recv_cpu) /
+                  (first[k].send_cpu + first[k].recv_cpu);
     }
     r->seconds = bench_median(v[0], runs);
     r->send_cpu = bench_median(v[1], runs);
     r->recv_cpu = bench_median(v[2], runs);
     r->speed_ratio = bench_median(v[3], runs);
     r->recv_cpu_ratio = bench_median(v[4], runs);
+    r->cpu_ratio = bench_median(v[5], runs);
+}
+
+static void against_each(const struct bench_result *all, size_t i, size_t n,
+                         int runs, struct bench_result *r)
+{
+    const size_t m = (size_t)runs;
+
+    for (size_t j = 0; j < n; j++) {
+        double v[MAX_RUNS];
+
+        for (size_t k = 0; k < m; k++) {
+            v[k] = all[j * m + k].seconds / all[i * m + k].seconds;
+        }
+        r->speed_against[j] = bench_median(v, runs);
+    }
 }
 
 void bench_compare(const struct bench_case *c, size_t n, int runs,
@@ -242,7 +261,7 @@ void bench_compare(const struct bench_case *c, size_t n, int runs,
 {
     struct bench_result *all = calloc(n * (size_t)runs, sizeof(*all));
 
-    if (!all || runs < 1 || runs > MAX_RUNS) {
+    if (!all || runs < 1 || runs > MAX_RUNS || n > BENCH_CASES) {
         bench_fail("cannot run that often");
     }
     for (int k = -1; k < runs; k++) {
@@ -257,6 +276,7 @@ void bench_compare(const struct bench_case *c, size_t n, int runs,
     }
     for (size_t i = 0; i < n; i++) {
         summarize(all + i * (size_t)runs, all, runs, &r[i]);
+        against_each(all, i, n, runs, &r[i]);
     }
     free(all);
 }
@@ -277,10 +297,27 @@ void bench_options(int argc, char **argv, int *runs, int *mib)
     }
 }
 
+static const char *row = "";
+
+void bench_row(const char *name)
+{
+    row = name;
+}
+
 void bench_ratio(const char *name, double ratio, double bar, int at_least)
 {
     int met = at_least ? ratio >= bar : ratio <= bar;
+    const char *path = getenv("QIO_BENCH_JSON");
+    FILE *json = path && *path ? fopen(path, "a") : NULL;
 
     printf("  %-44s %6.2f  (%s %.2f: %s)\n", name, ratio,
            at_least ? "at least" : "at most", bar, met ? "met" : "NOT met");
+    if (json) {
+        fprintf(json,
+                "{\"program\": \"%s\", \"row\": \"%s\", \"name\": \"%s\", "
+                "\"ratio\": %.3f, \"%s\": %.2f, \"met\": %s}\n",
+                program_invocation_short_name, row, name, ratio,
+                at_least ? "at_least" : "at_most", bar, met ? "true" : "false");
+        fclose(json);
+    }
 }

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define BENCH_CASES 8 /* at most, to be compared */
+
 enum bench_transport { BENCH_TCP, BENCH_UNIX };
 
 /* One end of a transfer, run in a process of its own on its end of a connected
@@ -34,6 +36,9 @@ struct bench_result {
      * both of a pair. Set by bench_compare(). */
     double speed_ratio; /* above 1: faster than the first */
     double recv_cpu_ratio;
+    double cpu_ratio; /* of both ends together */
+    /* The same speed ratio against each of the cases. */
+    double speed_against[BENCH_CASES];
 };
 
 void bench_begin(void);
@@ -58,7 +63,10 @@ double bench_median(double *v, int n);
 /* "--runs N" and "--mib N" of the command line, with defaults. */
 void bench_options(int argc, char **argv, int *runs, int *mib);
 
-/* A ratio and what it should be at least (or at most). */
+/* A ratio and what it should be at least (or at most); also as a line of JSON
+ * at the end of the file that QIO_BENCH_JSON names. bench_row() says what the
+ * ratios after it are about. */
+void bench_row(const char *name);
 void bench_ratio(const char *name, double ratio, double bar, int at_least);
 
 #endif

@@ -2,6 +2,7 @@
 bench_programs = \
 	tests/bench/bench-loop \
 	tests/bench/bench-plain \
+	tests/bench/bench-tls-both \
 	tests/bench/bench-tls-recv \
 	tests/bench/bench-tls-send \
 	tests/bench/bench-websocket
@@ -27,6 +28,12 @@ tests_bench_bench_loop_LDADD = libqio.la
 tests_bench_bench_plain_SOURCES = tests/bench/bench-plain.c \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_plain_LDADD = libqio.la
+tests_bench_bench_tls_both_SOURCES = tests/bench/bench-tls-both.c \
+	tests/bench/bench-openssl.c \
+	tests/bench/bench-tls.c tests/bench/bench-tls.h \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_tls_both_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
+tests_bench_bench_tls_both_LDADD = libqio.la $(GNUTLS_LIBS) $(OPENSSL_LIBS)
 tests_bench_bench_tls_recv_SOURCES = tests/bench/bench-tls-recv.c \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * TLS from end to end, both ends the same: our channels with each record
+ * engine, a plain loop of GnuTLS, one of OpenSSL, and a plain socket. And what
+ * a hypervisor sends, 8-byte headers and 4 KiB pages, as an iovec and as it
+ * sends them, a record each. And a ping-pong of 64 bytes.
+ */
+#include <config.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "bench-tls.h"
+
+#include "bench.h"
+
+#define PAGE 4096
+#define HEADER 8
+#define PAGES 128 /* in one iovec */
+#define SMALL (64 << 10)
+#define LARGE (512 << 10)
+#define READ_BYTES (1 << 20)
+#define PING 64
+#define PINGS 20000
+
+struct job {
+    size_t chunk; /* 0: pages */
+    uint64_t total;
+    const char *engine;
+};
+
+static char *buffer(size_t n)
+{
+    char *b = malloc(n);
+
+    if (!b) {
+        bench_fail("out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        b[i] = (char)(i * 7);
+    }
+    return b;
+}
+
+/* ---- a plain socket ---- */
+
+static void raw_send(int fd, const void *arg)
+{
+    const struct job *j = arg;
+    char *b = buffer(SMALL);
+
+    bench_begin();
+    for (uint64_t done = 0; done < j->total;) {
+        ssize_t n = write(fd, b, SMALL);
+
+        if (n <= 0) {
+            bench_fail("write");
+        }
+        done += (uint64_t)n;
+    }
+    bench_end();
+    close(fd);
+}
+
+static void raw_recv(int fd, const void *arg)
+{
+    char *b = buffer(4 * SMALL);
+
+    (void)arg;
+    bench_begin();
+    while (read(fd, b, 4 * SMALL) > 0) {
+    }
+    bench_end();
+}
+
+/* ---- GnuTLS ---- */
+
+static void say(gnutls_session_t s, const char *b, size_t n)
+{
+    while (n > 0) {
+        ssize_t r = gnutls_record_send(s, b, n);
+
+        if (r <= 0) {
+            bench_fail("gnutls_record_send");
+        }
+        b += r;
+        n -= (size_t)r;
+    }
+}
+
+static void gnutls_send(int fd, const void *arg)
+{
+    const struct job *j = arg;
+    gnutls_session_t s = bench_gnutls(fd, 0);
+    char *b = buffer(SMALL);
+
+    bench_begin();
+    for (uint64_t done = 0; done < j->total;) {
+        if (j->chunk) {
+            say(s, b, SMALL);
+            done += SMALL;
+        } else {
+            say(s, b, HEADER);
+            say(s, b, PAGE);
+            done += PAGE;
+        }
+    }
+    bench_end();
+    gnutls_bye(s, GNUTLS_SHUT_WR);
+    close(fd);
+}
+
+static void gnutls_recv(int fd, const void *arg)
+{
+    const struct job *j = arg;
+    gnutls_session_t s = bench_gnutls(fd, 1);
+    char *b = buffer(SMALL);
+    uint64_t done = 0;
+    ssize_t n;
+
+    bench_begin();
+    while ((n = gnutls_record_recv(s, b, SMALL)) > 0) {
+        done += (uint64_t)n;
+    }
+    bench_end();
+    if (n < 0 || done < j->total) {
+        bench_fail("gnutls_record_recv");
+    }
+}
+
+/* ---- our channels ---- */
+
+static QIOChannel *channel(int fd, const struct job *j, int server)
+{
+    if (j->engine) {
+        setenv("QIO_TLS_ENGINE", j->engine, 1);
+    }
+    return bench_qio_tls(fd, server);
+}
+
+static void qio_send(int fd, const void *arg)
+{
+    const struct job *j = arg;
+    QIOChannel *ioc = channel(fd, j, 0);
+    char *b = buffer(LARGE);
+    struct iovec iov[2 * PAGES];
+
+    for (size_t i = 0; i < PAGES; i++) {
+        iov[2 * i] = (struct iovec){b, HEADER};
+        iov[2 * i + 1] = (struct iovec){b + i * PAGE, PAGE};
+    }
+    bench_begin();
+    for (uint64_t done = 0; done < j->total;) {
+        int r = j->chunk ? qio_channel_write_all(ioc, b, j->chunk, NULL)
+                         : qio_channel_writev_all(ioc, iov, 2 * PAGES, NULL);
+
+        if (r < 0) {
+            bench_fail("write to the TLS channel");
+        }
+        done += j->chunk ? j->chunk : (uint64_t)PAGES * PAGE;
+    }
+    bench_end();
+    qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, NULL);
+    if (qio_channel_flush(ioc, NULL) < 0) {
+        bench_fail("flush");
+    }
+    qio_channel_unref(ioc);
+}
+
+static void qio_recv(int fd, const void *arg)
+{
+    const struct job *j = arg;
+    QIOChannel *ioc = channel(fd, j, 1);
+    char *b = buffer(READ_BYTES);
+    uint64_t done = 0;
+    ssize_t n;
+
+    bench_begin();
+    while ((n = qio_channel_read(ioc, b, READ_BYTES, NULL)) > 0) {
+        done += (uint64_t)n;
+    }
+    bench_end();
+    if (n < 0 || done < j->total) {
+        bench_fail("read from the TLS channel");
+    }
+    qio_channel_unref(ioc);
+}
+
+/* ---- ping-pong ---- */
+
+static void gnutls_all(gnutls_session_t s, char *b)
+{
+    for (size_t have = 0; have < PING;) {
+        ssize_t n = gnutls_record_recv(s, b + have, PING - have);
+
+        if (n <= 0) {
+            bench_fail("gnutls_record_recv");
+        }
+        have += (size_t)n;
+    }
+}
+
+static void gnutls_ping(int fd, int server)
+{
+    gnutls_session_t s = bench_gnutls(fd, server);
+    char b[PING] = "";
+
+    bench_begin();
+    for (int i = 0; i < PINGS; i++) {
+        if (server) {
+            gnutls_all(s, b);
+        }
+        say(s, b, PING);
+        if (!server) {
+            gnutls_all(s, b);
+        }
+    }
+    bench_end();
+}
+
+static void gnutls_client(int fd, const void *arg)
+{
+    (void)arg;
+    gnutls_ping(fd, 0);
+}
+
+static void gnutls_server(int fd, const void *arg)
+{
+    (void)arg;
+    gnutls_ping(fd, 1);
+}
+
+static void qio_ping(int fd, const struct job *j, int server)
+{
+    QIOChannel *ioc = channel(fd, j, server);
+    char b[PING] = "";
+
+    bench_begin();
+    for (int i = 0; i < PINGS; i++) {
+        if ((server && qio_channel_read_all(ioc, b, PING, NULL) < 0) ||
+            qio_channel_write_all(ioc, b, PING, NULL) < 0 ||
+            (!server && qio_channel_read_all(ioc, b, PING, NULL) < 0)) {
+            bench_fail("ping-pong");
+        }
+    }
+    bench_end();
+    qio_channel_unref(ioc);
+}
+
+static void qio_client(int fd, const void *arg)
+{
+    qio_ping(fd, arg, 0);
+}
+
+static void qio_server(int fd, const void *arg)
+{
+    qio_ping(fd, arg, 1);
+}
+
+/* ---- the table ---- */
+
+enum { GNUTLS, BEST, AEAD, OPENSSL, RAW };
+
+struct bars {
+    double gnutls[2], openssl[2], raw[2], cpu[2]; /* best, aead; 0: none */
+};
+
+static void show(const char *name, const struct bench_result *r, double mib)
+{
+    printf("  %-18s %6.0f MiB/s  cpu %.3f + %.3f s/GiB\n", name,
+           mib / r->seconds, r->send_cpu * 1024 / mib,
+           r->recv_cpu * 1024 / mib);
+}
+
+static void bar(const char *what, int i, double ratio, double limit,
+                int at_least)
+{
+    char name[80];
+
+    if (limit > 0) {
+        snprintf(name, sizeof(name), "%s, %s", i ? "aead" : "best", what);
+        bench_ratio(name, ratio, limit, at_least);
+    }
+}
+
+static void row(enum bench_transport t, const char *name, struct job j,
+                const struct bars *b, int runs)
+{
+    const double mib = (double)(j.total >> 20);
+    struct job aead = j;
+    struct bench_case c[5] = {
+        [GNUTLS] = {t, gnutls_send, &j, gnutls_recv, &j},
+        [BEST] = {t, qio_send, &j, qio_recv, &j},
+        [AEAD] = {t, qio_send, &aead, qio_recv, &aead},
+        [OPENSSL] = {t, bench_openssl_send, &j.total, bench_openssl_recv,
+                     &j.total},
+        [RAW] = {t, raw_send, &j, raw_recv, &j},
+    };
+    struct bench_result r[5];
+    const int openssl = BENCH_HAVE_OPENSSL && j.chunk;
+
+    aead.engine = "aead";
+    if (!openssl) {
+        c[OPENSSL] = c[RAW];
+    }
+    bench_compare(c, j.chunk ? 5 : 3, runs, r);
+    printf("%s\n", name);
+    bench_row(name);
+    show(j.chunk ? "GnuTLS, 64 KiB" : "a record each", &r[GNUTLS], mib);
+    if (openssl) {
+        show("OpenSSL, 64 KiB", &r[OPENSSL], mib);
+    }
+    if (j.chunk) {
+        show("no TLS, 64 KiB", &r[RAW], mib);
+    }
+    show("qio", &r[BEST], mib);
+    show("qio, aead", &r[AEAD], mib);
+    for (int i = 0; i < 2; i++) {
+        const struct bench_result *q = &r[i ? AEAD : BEST];
+
+        bar(j.chunk ? "throughput over GnuTLS" : "throughput over that", i,
+            q->speed_ratio, b->gnutls[i], 1);
+        if (openssl) {
+            bar("throughput over OpenSSL", i, q->speed_against[OPENSSL],
+                b->openssl[i], 1);
+        }
+        bar("throughput over no TLS", i, j.chunk ? q->speed_against[RAW] : 0,
+            b->raw[i], 1);
+        bar("CPU of both ends", i, q->cpu_ratio, b->cpu[i], 0);
+    }
+}
+
+static void calls(uint64_t total)
+{
+    struct job j = {LARGE, total, NULL};
+    struct bench_case c = {BENCH_TCP, qio_send, &j, qio_recv, &j};
+    const double gb = (double)total / 1e9;
+
+    printf("system calls per GB, 512 KiB writes, tcp\n");
+    bench_row("system calls per GB, 512 KiB writes, tcp");
+    bench_ratio("sender", (double)bench_count_syscalls(&c, 0) / gb, 2500, 0);
+    bench_ratio("receiver", (double)bench_count_syscalls(&c, 1) / gb, 6000, 0);
+}
+
+static void ping_pong(int runs)
+{
+    struct job j = {PING, 0, NULL}, aead = {PING, 0, "aead"};
+    struct bench_case c[3] = {
+        {BENCH_TCP, gnutls_client, NULL, gnutls_server, NULL},
+        {BENCH_TCP, qio_client, &j, qio_server, &j},
+        {BENCH_TCP, qio_client, &aead, qio_server, &aead},
+    };
+    struct bench_result r[3];
+
+    bench_compare(c, 3, runs, r);
+    printf("ping-pong of 64 bytes, tcp: GnuTLS %.1f us, qio %.1f us, "
+           "aead %.1f us\n",
+           r[0].seconds / PINGS * 1e6, r[1].seconds / PINGS * 1e6,
+           r[2].seconds / PINGS * 1e6);
+    bench_row("ping-pong of 64 bytes, tcp");
+    for (int i = 0; i < 2; i++) {
+        bar("time over GnuTLS", i, 1 / r[1 + i].speed_ratio, 1.05, 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    const struct bars large_tcp = {
+        {2.4, 1.45}, {2.4, 1.45}, {1.2, 0.75}, {0.36, 0.64}};
+    const struct bars small_tcp = {{2, 1.25}, {2, 1.25}, {0}, {0}};
+    const struct bars pages_tcp = {{5.5, 3.5}, {0}, {0}, {0.17, 0.28}};
+    const struct bars large_unix = {{2, 1.2}, {2, 1.2}, {0}, {0}};
+    const struct bars small_unix = {{1.8, 1.1}, {1.8, 1.1}, {0}, {0}};
+    int runs = 7;
+    int mib = 1024;
+    uint64_t total;
+
+    bench_options(argc, argv, &runs, &mib);
+    total = (uint64_t)mib << 20;
+    bench_tls_setup();
+    printf("tls-both: TLS 1.3 %s, %d MiB, median of %d runs, both ends on "
+           "this machine%s\n",
+           BENCH_CIPHER, mib, runs,
+           BENCH_HAVE_OPENSSL ? "" : "; built without OpenSSL");
+    row(BENCH_TCP, "512 KiB writes, tcp", (struct job){LARGE, total, NULL},
+        &large_tcp, runs);
+    row(BENCH_TCP, "64 KiB writes, each flushed, tcp",
+        (struct job){SMALL, total, NULL}, &small_tcp, runs);
+    row(BENCH_TCP, "8-byte headers and 4 KiB pages, tcp",
+        (struct job){0, total, NULL}, &pages_tcp, runs);
+    row(BENCH_UNIX, "512 KiB writes, unix", (struct job){LARGE, total, NULL},
+        &large_unix, runs);
+    row(BENCH_UNIX, "64 KiB writes, each flushed, unix",
+        (struct job){SMALL, total, NULL}, &small_unix, runs);
+    calls(total);
+    ping_pong(runs);
+    return 0;
+}
