@@ -14,6 +14,10 @@
  *   groups=NAME[:NAME...] key exchange groups, the preferred one first, by
  *                         GnuTLS's names: X25519, SECP256R1, SECP384R1,
  *                         FFDHE2048 (RFC 7919)
+ *   alpn=NAME[:NAME...]   protocols spoken above TLS (RFC 7301), the preferred
+ *                         one first; the server's order counts. A server
+ *                         refuses a client that offers others only; which it
+ *                         was is QIO_TLS_FACT_ALPN
  *   tls-engine=NAME       see qio_tls_creds_set_engine()
  *
  * x509

@@ -78,6 +78,24 @@ static int set_uri(QIOTLSConfig *config, const struct property *p,
     return set_text(config, p, value, errp);
 }
 
+static int set_alpn(QIOTLSConfig *config, const struct property *p,
+                    const char *value, QIOError **errp)
+{
+    const char *next = value;
+    size_t n = 0;
+
+    do {
+        size_t len = strcspn(next, ":");
+
+        if (!len || len > 255 || ++n > QIOP_ALPN_MAX) {
+            return invalid(errp, p,
+                           "is one to eight protocols with ':' between them");
+        }
+        next += len;
+    } while (*next++);
+    return set_text(config, p, value, errp);
+}
+
 static int set_bool(QIOTLSConfig *config, const struct property *p,
                     const char *value, QIOError **errp)
 {
@@ -122,6 +140,7 @@ static const struct property properties[] = {
     {"max-version", ALL, set_version, AT(max_version), 0},
     {"priority", ALL, set_text, AT(priority), 0},
     {"groups", ALL, set_text, AT(groups), 0},
+    {"alpn", ALL, set_alpn, AT(alpn), 0},
     {"tls-engine", ALL, set_text, AT(engine), 0},
     {"dir", X509 | PSK, set_text, AT(dir), 0},
     {"username", PSK, set_username, AT(username), 0},
@@ -131,7 +150,7 @@ static const struct property properties[] = {
 };
 
 static const size_t texts[] = {
-    AT(dir),      AT(priority),    AT(groups), AT(engine),
+    AT(dir),      AT(priority),    AT(groups), AT(alpn),     AT(engine),
     AT(username), AT(certificate), AT(key),    AT(password),
 };
 

@@ -15,6 +15,9 @@ struct qiop_psk_func {
     void (*destroy)(void *opaque);
 };
 
+/* Protocols, separated by ":". */
+#define QIOP_ALPN_MAX 8
+
 struct QIOTLSConfig {
     QIOTLSCredsKind kind;
     QIOTLSEndpoint endpoint;
@@ -26,6 +29,7 @@ struct QIOTLSConfig {
     char *dir;
     char *priority;
     char *groups;
+    char *alpn;
     char *engine;
     char *username;
     char *certificate;

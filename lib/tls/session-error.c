@@ -30,6 +30,7 @@ static const struct {
     {GNUTLS_A_UNRECOGNIZED_NAME, "unrecognized name"},
     {GNUTLS_A_UNKNOWN_PSK_IDENTITY, "unknown PSK identity"},
     {GNUTLS_A_CERTIFICATE_REQUIRED, "certificate required"},
+    {GNUTLS_A_NO_APPLICATION_PROTOCOL, "no application protocol in common"},
 };
 
 static const char *alert_text(int alert)
@@ -188,6 +189,9 @@ QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert)
         return simple(QIO_ERROR_TLS, code,
                       "no TLS version or cipher suite in common: the peer has "
                       "another kind of credentials, or another priority");
+    case GNUTLS_E_NO_APPLICATION_PROTOCOL:
+        return simple(QIO_ERROR_TLS, code,
+                      "the client offers no application protocol of ours");
     case GNUTLS_E_DECRYPTION_FAILED:
         return simple(QIO_ERROR_TLS, code,
                       "a TLS record of the peer does not decrypt");

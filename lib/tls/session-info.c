@@ -85,6 +85,16 @@ static int peer_names(gnutls_session_t tls, char **out)
     return ret;
 }
 
+static int alpn(gnutls_session_t tls, char **out)
+{
+    gnutls_datum_t name;
+
+    if (gnutls_alpn_get_selected_protocol(tls, &name) < 0) {
+        return GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE;
+    }
+    return append(out, (const char *)name.data, name.size, "");
+}
+
 /* What the peer has signed with; a session by a key alone has none. */
 static const char *signature(const struct qiop_tls_session *s)
 {
@@ -115,6 +125,8 @@ static int fact(const struct qiop_tls_session *s, QIOTLSFact what, char **out)
         return peer_chain(tls, out);
     case QIO_TLS_FACT_PEER_NAMES:
         return peer_names(tls, out);
+    case QIO_TLS_FACT_ALPN:
+        return alpn(tls, out);
     }
     return GNUTLS_E_INVALID_REQUEST;
 }

@@ -169,6 +169,25 @@ static int set_creds(struct qiop_tls_session *s)
     return gnutls_credentials_set(s->tls, type, cred);
 }
 
+static int set_alpn(struct qiop_tls_session *s)
+{
+    gnutls_datum_t names[QIOP_ALPN_MAX];
+    char *p = s->creds->config->alpn;
+    unsigned n = 0;
+
+    while (p && *p && n < QIOP_ALPN_MAX) {
+        names[n].data = (unsigned char *)p;
+        names[n].size = (unsigned)strcspn(p, ":");
+        p += names[n].size;
+        p += *p == ':';
+        n++;
+    }
+    return n ? gnutls_alpn_set_protocols(s->tls, names, n,
+                                         GNUTLS_ALPN_MANDATORY |
+                                             GNUTLS_ALPN_SERVER_PRECEDENCE)
+             : 0;
+}
+
 static int setup(struct qiop_tls_session *s)
 {
     /* No tickets: a peer that never reads would be torn down by them. */
@@ -185,6 +204,9 @@ static int setup(struct qiop_tls_session *s)
     ret = gnutls_priority_set(s->tls, s->creds->priority);
     if (ret >= 0) {
         ret = set_creds(s);
+    }
+    if (ret >= 0) {
+        ret = set_alpn(s);
     }
     if (ret < 0) {
         return ret;

@@ -172,6 +172,52 @@ START_TEST(identity_by_name)
 }
 END_TEST
 
+static void alpn(const char *client, const char *server, const char *agreed)
+{
+    QIOError *err = NULL;
+    struct sessionpair p;
+    char *name;
+
+    run(&p, make(CLIENT, client ? "alpn" : NULL, client),
+        make(SERVER, server ? "alpn" : NULL, server), "localhost");
+    qiotest_ok(&p.client_err);
+    name = qiop_tls_session_fact(p.server, QIO_TLS_FACT_ALPN, &err);
+    if (agreed) {
+        ck_assert_str_eq(name, agreed);
+        free(name);
+        name = qiop_tls_session_fact(p.client, QIO_TLS_FACT_ALPN, &err);
+        ck_assert_str_eq(name, agreed);
+        free(name);
+    } else {
+        ck_assert_ptr_null(name);
+        qiotest_error(&err, QIO_ERROR_NOT_FOUND);
+    }
+    sessionpair_free(&p);
+}
+
+START_TEST(protocols)
+{
+    struct sessionpair p;
+
+    alpn("migration:other", "other:migration", "other");
+    alpn("migration", "other:migration", "migration");
+    alpn("migration", NULL, NULL);
+    alpn(NULL, "migration", NULL);
+    run(&p, make(CLIENT, "alpn", "one:two"), make(SERVER, "alpn", "three"),
+        "localhost");
+    ck_assert_int_eq(p.server_ret, -1);
+    ck_assert_int_eq(p.client_ret, -1);
+    ck_assert_int_eq(qio_error_code(p.client_err), QIO_ERROR_TLS_REJECTED);
+    ck_assert_msg(strstr(qio_error_message(p.client_err),
+                         "no application protocol in common (TLS alert 120)"),
+                  "%s", qio_error_message(p.client_err));
+    ck_assert_msg(strstr(qio_error_message(p.server_err),
+                         "the client offers no application protocol of ours"),
+                  "%s", qio_error_message(p.server_err));
+    sessionpair_free(&p);
+}
+END_TEST
+
 START_TEST(system_trust)
 {
     QIOError *err = NULL;
@@ -353,6 +399,9 @@ START_TEST(bad_values)
     refused(QIO_TLS_CREDS_X509, "min-version", "1.1", "is 1.2 or 1.3");
     refused(QIO_TLS_CREDS_X509, "max-version", "1.4", "is 1.2 or 1.3");
     refused(QIO_TLS_CREDS_X509, "key", "/etc/key", "starts with 'pkcs11:'");
+    refused(QIO_TLS_CREDS_X509, "alpn", "a::b", "one to eight protocols");
+    refused(QIO_TLS_CREDS_X509, "alpn", "", "one to eight protocols");
+    refused(QIO_TLS_CREDS_X509, "alpn", "1:2:3:4:5:6:7:8:9", "one to eight");
     refused(QIO_TLS_CREDS_X509, "dir", NULL, "needs a value");
     useless(QIO_TLS_CREDS_ANON, upside, "above max-version");
     useless(QIO_TLS_CREDS_ANON, anon13, "no anonymous key exchange");
@@ -377,6 +426,7 @@ int main(void)
     tcase_add_test(tc, versions);
     tcase_add_test(tc, groups);
     tcase_add_test(tc, identity_by_name);
+    tcase_add_test(tc, protocols);
     tcase_add_test(tc, system_trust);
     tcase_add_test(tc, psk_func);
     tcase_add_test(tc, bad_values);
