@@ -6,6 +6,7 @@
 #include "websocket/mask.h"
 
 #define SIZE 300
+#define LARGE 3000
 
 static const uint8_t key[QIOP_WS_KEY_SIZE] = {0x37, 0xfa, 0x21, 0x3d};
 
@@ -42,6 +43,25 @@ START_TEST(test_all_lengths)
             check(dst + shift, src + (len + shift) % 8, len, shift);
             ck_assert_uint_eq(dst[shift + len], 0xee);
         }
+    }
+}
+END_TEST
+
+/* Large ones begin with what is missing to a cache line. */
+START_TEST(test_large)
+{
+    static uint8_t src[LARGE], dst[LARGE + 130];
+
+    for (size_t i = 0; i < LARGE; i++) {
+        src[i] = (uint8_t)(i * 31 + i / 256);
+    }
+    for (size_t shift = 0; shift < 128; shift++) {
+        memset(dst, 0xee, sizeof(dst));
+        qiop_ws_mask(dst + shift, src + shift % 7, LARGE - 7, key, shift);
+        check(dst + shift, src + shift % 7, LARGE - 7, shift);
+        ck_assert_uint_eq(dst[shift + LARGE - 7], 0xee);
+        qiop_ws_mask(dst + shift, dst + shift, LARGE - 7, key, shift);
+        ck_assert_mem_eq(dst + shift, src + shift % 7, LARGE - 7);
     }
 }
 END_TEST
@@ -90,6 +110,7 @@ int main(void)
 
     tcase_add_test(tc, test_example);
     tcase_add_test(tc, test_all_lengths);
+    tcase_add_test(tc, test_large);
     tcase_add_test(tc, test_pieces);
     tcase_add_test(tc, test_keys);
     return qiotest_main(s);
