@@ -33,6 +33,9 @@ extern const struct contract_test contract_fd_tests[];
 void pattern_fill(uint8_t *buf, size_t len, uint64_t at, unsigned seed);
 void pattern_check(const uint8_t *buf, size_t len, uint64_t at, unsigned seed);
 
+/* qio_channel_wait(), or with CONTRACT_LOOP a watch. */
+int await(QIOChannel *ioc, unsigned events, int timeout_ms, QIOError **errp);
+
 /* A thread that moves pattern bytes through one end. */
 struct mover {
     QIOChannel *ioc;
@@ -55,11 +58,31 @@ void mover_join(struct mover *m);
 /* The same in this thread. */
 void mover_run(struct mover *m);
 
+/* One call, without waiting in non-blocking mode. */
+ssize_t mover_try(struct mover *m, uint8_t *buf, size_t len);
+
+/* With CONTRACT_LOOP: the same as a watch, and as tasks. */
+void through_loop(bool enabled);
+bool is_through_loop(void);
+void mover_run_loop(struct mover *m, uint8_t *buf, size_t chunk);
+int loop_write_all(QIOChannel *ioc, const void *buf, size_t len,
+                   QIOError **errp);
+int loop_read_all(QIOChannel *ioc, void *buf, size_t len, QIOError **errp);
+
 /* Write pattern bytes (seed 0) without blocking until nothing more goes in;
  * how many went in. Leaves the channel non-blocking. */
 uint64_t fill(struct run *r, QIOChannel *ioc);
+/* Go on after `total` bytes; how many there are now. */
+uint64_t fill_on(struct run *r, QIOChannel *ioc, uint64_t total);
 /* Read once, waiting also in non-blocking mode: >0, 0 or -1. */
 ssize_t read_some(struct run *r, QIOChannel *ioc, void *buf, size_t len);
+ssize_t read_some_iov(struct run *r, QIOChannel *ioc, const struct iovec *iov,
+                      size_t n);
+/* Write once, waiting also in non-blocking mode. */
+ssize_t write_some(struct run *r, QIOChannel *ioc, const struct iovec *iov,
+                   size_t n);
+/* Wait until nothing is held by layers, in every mode. */
+void push(struct run *r, QIOChannel *ioc);
 void write_text(struct run *r, QIOChannel *ioc, const char *text);
 void expect_text(struct run *r, QIOChannel *ioc, const char *text);
 /* Nothing to read: wait says so, a try says BLOCK. */

@@ -26,6 +26,12 @@
 #define CONTRACT_CUT_SEEN_BELOW 0x80
 /* That truncation is QIO_ERROR_WEBSOCKET_TRUNCATED instead. */
 #define CONTRACT_WEBSOCKET_ENDS 0x100
+/* Not about the pair, but how it is used: non-blocking, or through watches and
+ * tasks of a loop; blocking without either. */
+#define CONTRACT_NONBLOCKING 0x200
+#define CONTRACT_LOOP (CONTRACT_NONBLOCKING | 0x400)
+/* Leave out what takes long or repeats: for one pair of very many. */
+#define CONTRACT_BRIEF 0x800
 
 struct qio_contract {
     const char *name;

@@ -1,12 +1,16 @@
 qiotest_sources = \
+	tests/bufpair.c tests/bufpair.h \
 	tests/contract-data.c \
 	tests/contract-end.c \
 	tests/contract-fds.c \
+	tests/contract-loop.c \
 	tests/contract-priv.h \
 	tests/contract-wait.c \
 	tests/contract.c tests/contract.h \
+	tests/matrix.c tests/matrix.h \
 	tests/pairs.c tests/pairs.h \
 	tests/qiotest.c tests/qiotest.h \
+	tests/stacks.c tests/stacks.h \
 	tests/tlscert.c tests/tlscert.h \
 	tests/tlsdir.c tests/tlsdir.h \
 	tests/tlspair.c tests/tlspair.h \

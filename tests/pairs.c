@@ -4,13 +4,20 @@
 #include "pairs.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <qio/channel-command.h>
 #include <qio/channel-fd.h>
 #include <qio/channel-socket.h>
 #include <qio/channel-unix.h>
 #include "base/fd.h"
+#include "qiotest.h"
 
 #ifndef IPPROTO_MPTCP
 #define IPPROTO_MPTCP 262
@@ -98,6 +105,43 @@ int pair_tcp6(void *opaque, QIOChannel *pair[2], QIOError **errp)
     return wrap_sockets(AF_INET6, 0, pair, errp);
 }
 
+/* Over a listening socket with a name in the test's directory. */
+static int connect_by_name(int fds[2])
+{
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    int l = qiop_fd_socket(AF_UNIX, SOCK_STREAM, 0, false, NULL);
+
+    fds[0] = qiop_fd_socket(AF_UNIX, SOCK_STREAM, 0, false, NULL);
+    fds[1] = -1;
+    snprintf(addr.sun_path, sizeof(addr.sun_path), "%s/socket",
+             qiotest_tmpdir());
+    unlink(addr.sun_path);
+    if (l >= 0 && fds[0] >= 0 &&
+        bind(l, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+        listen(l, 1) == 0 &&
+        connect(fds[0], (struct sockaddr *)&addr, sizeof(addr)) == 0) {
+        fds[1] = qiop_fd_accept(l, false, NULL);
+    }
+    qiop_fd_close(l);
+    if (fds[1] < 0) {
+        qiop_fd_close(fds[0]);
+        return -1;
+    }
+    return 0;
+}
+
+int pair_unix_named(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    int fds[2];
+
+    (void)opaque;
+    if (connect_by_name(fds) < 0) {
+        qio_error_set(errp, QIO_ERROR_SYSTEM, errno, "no unix sockets");
+        return -1;
+    }
+    return wrap(fds, pair, qio_channel_unix_new_fd, errp);
+}
+
 int pair_mptcp(void *opaque, QIOChannel *pair[2], QIOError **errp)
 {
     (void)opaque;
@@ -153,6 +197,61 @@ int pair_trickle(void *opaque, QIOChannel *pair[2], QIOError **errp)
     if (trickle_wrap_pair(pair, opaque, errp) < 0) {
         qio_channel_unref(pair[0]);
         qio_channel_unref(pair[1]);
+        return -1;
+    }
+    return 0;
+}
+
+/* ---- a command ---- */
+
+/* $1 is what the command reads, $2 what it writes; "r" says they are open. */
+static const char script[] =
+    "exec 3<\"$1\" 4>\"$2\"; printf r;"
+    "cat <&3 3<&- 4>&- & exec 3<&- >/dev/null; exec cat >&4 4>&-";
+
+static int spawn_between(const char *in, const char *out, QIOChannel **ioc,
+                         QIOError **errp)
+{
+    const char *const argv[] = {"sh", "-c", script, "sh", in, out, NULL};
+    char ready;
+
+    *ioc = qio_channel_command_new_spawn(argv, O_RDWR, errp);
+    if (!*ioc) {
+        return -1;
+    }
+    if (qio_channel_read_all(*ioc, &ready, 1, errp) < 0) {
+        qio_channel_unref(*ioc);
+        return -1;
+    }
+    return 0;
+}
+
+int pair_command(void *opaque, QIOChannel *pair[2], QIOError **errp)
+{
+    char in[128], out[128];
+    int both[2], r, w;
+    static int n;
+
+    (void)opaque;
+    snprintf(in, sizeof(in), "%s/in%d", qiotest_tmpdir(), n);
+    snprintf(out, sizeof(out), "%s/out%d", qiotest_tmpdir(), n++);
+    ck_assert_int_eq(mkfifo(in, 0600), 0);
+    ck_assert_int_eq(mkfifo(out, 0600), 0);
+    /* Held open in both directions, no open of a fifo waits. */
+    both[0] = qiop_fd_open(in, O_RDWR, 0, NULL);
+    both[1] = qiop_fd_open(out, O_RDWR, 0, NULL);
+    if (spawn_between(in, out, &pair[0], errp) < 0) {
+        qiop_fd_close_many(both, 2);
+        return -1;
+    }
+    w = qiop_fd_open(in, O_WRONLY, 0, NULL);
+    r = qiop_fd_open(out, O_RDONLY, 0, NULL);
+    qiop_fd_close_many(both, 2);
+    pair[1] = qio_channel_fd_new_pair(r, w, errp);
+    if (!pair[1]) {
+        qio_channel_unref(pair[0]);
+        qiop_fd_close(r);
+        qiop_fd_close(w);
         return -1;
     }
     return 0;

@@ -9,6 +9,8 @@
 
 /* opaque unused. */
 int pair_unix(void *opaque, QIOChannel *pair[2], QIOError **errp);
+/* The same, connected by a path. */
+int pair_unix_named(void *opaque, QIOChannel *pair[2], QIOError **errp);
 int pair_tcp(void *opaque, QIOChannel *pair[2], QIOError **errp);
 int pair_tcp6(void *opaque, QIOChannel *pair[2], QIOError **errp);
 int pair_mptcp(void *opaque, QIOChannel *pair[2], QIOError **errp);
@@ -16,6 +18,9 @@ int pair_mptcp(void *opaque, QIOChannel *pair[2], QIOError **errp);
 int pair_pipes(void *opaque, QIOChannel *pair[2], QIOError **errp);
 /* One pipe, from pair[0] to pair[1]. */
 int pair_pipe(void *opaque, QIOChannel *pair[2], QIOError **errp);
+/* pair[0] is a command that copies between its pipes and two fifos, which
+ * pair[1] has at the other ends. */
+int pair_command(void *opaque, QIOChannel *pair[2], QIOError **errp);
 /* A unix pair under trickle layers; opaque is the struct trickle_script. */
 int pair_trickle(void *opaque, QIOChannel *pair[2], QIOError **errp);
 

@@ -8,6 +8,9 @@ channel_tests = \
 	tests/channel/test-contract-tls \
 	tests/channel/test-contract-websocket \
 	tests/channel/test-fd \
+	tests/channel/test-matrix-command \
+	tests/channel/test-matrix-pipes \
+	tests/channel/test-matrix-sockets \
 	tests/channel/test-nomem \
 	tests/channel/test-nomem-tls \
 	tests/channel/test-nomem-websocket \
