@@ -169,23 +169,47 @@ static void reach(QIOListener *l, char *out, size_t len)
     free(text);
 }
 
-static void socket_way(const char *text, int i)
+static void layers_way(const char *text, const char *server, const char *client)
 {
     QIOError *err = NULL;
     struct server s;
     QIOChannel *ioc;
-    char full[256];
+    char full[512];
     char at[160];
 
-    snprintf(full, sizeof(full), "%s%s", text, layers[i].server);
+    snprintf(full, sizeof(full), "%s%s", text, server);
     server_start(&s, full);
     reach(s.l, at, sizeof(at));
-    snprintf(full, sizeof(full), "%s%s", at, layers[i].client);
+    snprintf(full, sizeof(full), "%s%s", at, client);
     ioc = connect_as(full, QIO_ENDPOINT_READWRITE, LIMIT_MS, &err);
     qiotest_ok(&err);
     use(ioc);
     ck_assert_int_eq(server_end(&s), QIO_ERROR_NONE);
 }
+
+static void socket_way(const char *text, int i)
+{
+    layers_way(text, layers[i].server, layers[i].client);
+}
+
+/* Each layer at each of three places, and with each of the others. _i counts in
+ * their number, the lowest first; 0 is no more layers. */
+START_TEST(every_order)
+{
+    static const char *const server[] = {
+        "", ",websocket=/p", ",tls-creds=psk-server", ",tls-creds=anon-server"};
+    static const char *const client[] = {"", ",websocket=/p?q",
+                                         ",tls-creds=psk-client",
+                                         ",tls-creds=anon-client"};
+    char s[256] = "", c[256] = "";
+
+    for (int rest = _i; rest > 0; rest /= 4) {
+        strcat(s, server[rest % 4]);
+        strcat(c, client[rest % 4]);
+    }
+    layers_way("tcp:127.0.0.1:0", s, c);
+}
+END_TEST
 
 START_TEST(tcp)
 {
@@ -323,8 +347,8 @@ START_TEST(wrong_path)
     fails("tcp:127.0.0.1:0,tls-creds=psk-server,websocket=/right",
           ",tls-creds=psk-client,websocket=/right/",
           QIO_ERROR_WEBSOCKET_REJECTED, QIO_ERROR_WEBSOCKET);
-    fails("tcp:127.0.0.1:0,websocket=/", ",tls-creds=psk-client",
-          QIO_ERROR_TLS, QIO_ERROR_WEBSOCKET);
+    fails("tcp:127.0.0.1:0,websocket=/", ",tls-creds=psk-client", QIO_ERROR_TLS,
+          QIO_ERROR_WEBSOCKET);
 }
 END_TEST
 
@@ -568,6 +592,7 @@ static Suite *make_suite(void)
 
     tcase_add_checked_fixture(tc, make_objects, free_objects);
     tcase_add_loop_test(tc, tcp, 0, N_LAYERS);
+    tcase_add_loop_test(tc, every_order, 1, 4 * 4 * 4);
     tcase_add_loop_test(tc, tcp6, 0, N_LAYERS);
     tcase_add_loop_test(tc, unix_path, 0, N_LAYERS);
     tcase_add_loop_test(tc, unix_abstract, 0, N_LAYERS);

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
+#include <qio/channel-command.h>
 #include <qio/channel-tls.h>
 #include <qio/channel-unix.h>
 #include <qio/task.h>
@@ -471,6 +473,59 @@ START_TEST(test_work)
 }
 END_TEST
 
+/* ---- commands ---- */
+
+static QIOChannel *talker(QIOError **errp)
+{
+    const char *const argv[] = {"sh", "-c", "echo hm >&2; exec cat", NULL};
+    QIOSpawnOptions *o = qio_spawn_options_new(errp);
+    QIOChannel *ioc = NULL;
+
+    if (o && qio_spawn_options_set_stderr(o, QIO_SPAWN_STDERR_CAPTURE, 10,
+                                          errp) == 0) {
+        ioc = qio_channel_command_new_options(argv, O_RDWR, o, errp);
+    }
+    qio_spawn_options_free(o);
+    return ioc;
+}
+
+/* opaque: whether to end it, else only to wait. */
+static bool commands(void *opaque, QIOError **errp)
+{
+    QIOChannel *ioc;
+    struct run r;
+    QIOTask *task;
+    bool ok;
+
+    if (!begin(&r, errp)) {
+        return false;
+    }
+    ioc = talker(errp);
+    if (!ioc) {
+        return finish(&r, false, errp);
+    }
+    if (opaque) {
+        task = qio_channel_command_terminate_async(
+            ioc, r.loop, WAIT_MS, WAIT_MS, ended, &r, destroyed, errp);
+    } else {
+        qio_channel_close(ioc, NULL);
+        task = qio_channel_command_wait_async(ioc, r.loop, WAIT_MS, ended, &r,
+                                              destroyed, errp);
+    }
+    ok = asked(&r, task) && wait_for_all(&r, errp);
+    ok = finish(&r, ok, errp);
+    qio_channel_command_terminate(ioc, 0, NULL);
+    qio_channel_unref(ioc);
+    return plainly(ok, errp) && (waitpid(-1, NULL, WNOHANG) == -1);
+}
+
+START_TEST(test_commands)
+{
+    each("a command's end", commands, NULL, 0);
+    each("ending a command", commands, &creds, 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("nomem-loop");
@@ -482,5 +537,6 @@ int main(void)
     tcase_add_test(tc, test_transfers);
     tcase_add_loop_test(tc, test_addresses, 0, 2);
     tcase_add_test(tc, test_work);
+    tcase_add_test(tc, test_commands);
     return failmalloc_main(s);
 }
