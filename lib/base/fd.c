@@ -162,6 +162,23 @@ void qiop_fd_close_many(const int *fds, size_t n)
     }
 }
 
+int qiop_fd_retire(int fd)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int r = -1;
+
+    if (nothing >= 0) {
+        do {
+            r = dup3(nothing, fd, O_CLOEXEC);
+        } while (r < 0 && (errno == EINTR || errno == EBUSY));
+    }
+    qiop_fd_close(nothing);
+    if (r < 0) {
+        qiop_fd_close(fd);
+    }
+    return r;
+}
+
 int qiop_fd_set_nonblock(int fd, bool on, bool *was, QIOError **errp)
 {
     int flags = fcntl(fd, F_GETFL);

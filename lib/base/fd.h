@@ -38,6 +38,11 @@ int qiop_fd_accept(int listen_fd, bool nonblock, QIOError **errp);
 /* Closes once, never retries; keeps errno. -1 is ignored. */
 void qiop_fd_close(int fd);
 void qiop_fd_close_many(const int *fds, size_t n);
+/* Close what fd stands for, but keep the number: for a descriptor that another
+ * thread may be about to poll, which must not find another file there. Returns
+ * fd, to be closed when nobody can be; -1 when there was no way but to close
+ * it. */
+int qiop_fd_retire(int fd);
 
 /* O_NONBLOCK; *was (may be NULL) gets the former state. */
 int qiop_fd_set_nonblock(int fd, bool on, bool *was, QIOError **errp);

@@ -11,6 +11,7 @@
 
 struct qiop_command {
     struct qiop_spawn child;
+    int retired_stdin; /* its number, kept until the channel closes */
     char *program;
     /* Shutting down from another thread closes the descriptor that a writer
      * may be using. Held for one system call that does not wait. */

@@ -94,11 +94,14 @@ static void command_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
     qio_poll_set_ready(set, events & (QIO_EVENT_OPEN | QIO_EVENT_FLUSH));
 }
 
-static void close_stdin(struct qiop_command *c)
+/* Others may still wait for the number. */
+static void end_stdin(struct qiop_command *c)
 {
     pthread_mutex_lock(&c->stdin_lock);
-    qiop_fd_close(c->child.stdin_fd);
-    c->child.stdin_fd = -1;
+    if (c->child.stdin_fd >= 0) {
+        c->retired_stdin = qiop_fd_retire(c->child.stdin_fd);
+        c->child.stdin_fd = -1;
+    }
     pthread_mutex_unlock(&c->stdin_lock);
 }
 
@@ -109,7 +112,7 @@ static int command_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
 
     (void)errp;
     if (how & QIO_CHANNEL_SHUTDOWN_WRITE) {
-        close_stdin(c);
+        end_stdin(c);
     }
     return 0;
 }
@@ -119,11 +122,10 @@ static int command_close(QIOChannel *ioc, QIOError **errp)
     struct qiop_command *c = qio_channel_private(ioc);
 
     (void)errp;
-    if (c->locks_made) {
-        close_stdin(c);
-    }
+    qiop_fd_close(c->child.stdin_fd);
+    qiop_fd_close(c->retired_stdin);
     qiop_fd_close(c->child.stdout_fd);
-    c->child.stdout_fd = -1;
+    c->child.stdin_fd = c->retired_stdin = c->child.stdout_fd = -1;
     return 0;
 }
 
@@ -231,6 +233,7 @@ QIOChannel *qio_channel_command_new_options(const char *const argv[], int flags,
     }
     c = qio_channel_private(ioc);
     c->child = QIOP_SPAWN_NONE;
+    c->retired_stdin = -1;
     if (start(c, argv, pipes, options, errp) < 0) {
         qio_channel_unref(ioc);
         return NULL;

@@ -19,6 +19,7 @@
 /* One direction. */
 struct side {
     atomic_int fd; /* -1: none, or not any more */
+    int retired;   /* the number that it had, kept until the channel closes */
     bool waits;    /* a pipe, tty ...; a file is always ready */
     bool socket;
     bool pty;            /* the master of a pseudo terminal */
@@ -80,6 +81,17 @@ static int side_close(struct side *side, bool close_it)
         return errno;
     }
     return 0;
+}
+
+/* Let the peer see the end, while others may still wait for the number. */
+static void side_retire(struct side *side)
+{
+    int fd = atomic_exchange(&side->fd, -1);
+
+    if (atomic_exchange(&side->restore, false)) {
+        qiop_fd_set_nonblock(fd, false, NULL, NULL);
+    }
+    side->retired = qiop_fd_retire(fd);
 }
 
 /* ---- bytes ---- */
@@ -200,7 +212,7 @@ static int shutdown_write(struct fd_channel *c, QIOError **errp)
         rc = -1;
     }
     if (!c->shared) {
-        side_close(&c->w, true);
+        side_retire(&c->w);
     }
 out:
     pthread_mutex_unlock(&c->lock);
@@ -224,6 +236,8 @@ static int fd_close(QIOChannel *ioc, QIOError **errp)
     int werr, rerr;
 
     pthread_mutex_lock(&c->lock);
+    qiop_fd_close(c->w.retired);
+    c->w.retired = -1;
     werr = side_close(&c->w, !c->shared);
     rerr = side_close(&c->r, true);
     pthread_mutex_unlock(&c->lock);
@@ -400,6 +414,7 @@ static QIOChannel *new_checked(int rfd, int wfd, QIOError **errp)
     c = qio_channel_private(ioc);
     atomic_init(&c->r.fd, -1);
     atomic_init(&c->w.fd, -1);
+    c->w.retired = -1;
     pthread_mutex_init(&c->lock, NULL);
     c->shared = rfd == wfd;
     /* The reader first: of two descriptors of one open file it is the one that

@@ -567,6 +567,38 @@ START_TEST(test_pipe_old_kernel)
 }
 END_TEST
 
+/* The other end hears of it at once, and nobody else gets the number. */
+START_TEST(test_retire)
+{
+    QIOError *err = NULL;
+    int p[2], other;
+    char c;
+
+    ck_assert_int_eq(qiop_fd_pipe(p, false, &err), 0);
+    ck_assert_int_eq(qiop_fd_retire(p[1]), p[1]);
+    ck_assert_int_eq(read(p[0], &c, 1), 0);
+    other = qiop_fd_dup(p[0], &err);
+    ck_assert_int_ne(other, p[1]);
+    ck_assert(fcntl(p[1], F_GETFD) & FD_CLOEXEC);
+    qiop_fd_close(p[1]);
+    qiop_fd_close(p[0]);
+    qiop_fd_close(other);
+    ck_assert_int_eq(qiop_fd_pipe(p, false, &err), 0);
+    {
+        struct rlimit limit, none;
+
+        ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+        none = (struct rlimit){0, limit.rlim_max};
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+        ck_assert_int_eq(qiop_fd_retire(p[1]), -1);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    }
+    ck_assert_int_eq(read(p[0], &c, 1), 0);
+    qiop_fd_close(p[0]);
+    qiotest_ok(&err);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("fd");
@@ -592,5 +624,6 @@ int main(void)
     tcase_add_test(tc, test_iov_max);
     tcase_add_test(tc, test_pipe);
     tcase_add_test(tc, test_pipe_old_kernel);
+    tcase_add_test(tc, test_retire);
     return qiotest_main(s);
 }
