@@ -28,12 +28,31 @@
  *   password=TEXT         decrypts private keys, or is the token's PIN. Object
  *                         texts have passwordid instead
  *   certificate=URI       PKCS #11 URIs (RFC 7512), both or none, of an
- * identity key=URI               that comes first, before the files'. dir may
- * then be missing if system-trust is on
+ *   key=URI               identity that comes first, before the files'. dir
+ *                         may then be missing if system-trust is on
+ *
+ * x509 and psk
+ *   resumption=on|off     off: each session begins with a full handshake. on:
+ *                         see below
  *
  * psk
  *   dir=PATH              keys.psk is there; not with a callback
  *   username=NAME         whose key a client uses ("qemu")
+ *
+ * Resumption, RFC 8446 §2.2 and RFC 5077: a server with resumption=on gives its
+ * clients tickets, and a client with resumption=on, of tickets from servers
+ * that it knows by name, keeps a few in memory for its next session with that
+ * name. Such a session takes about half the time of a full handshake. A ticket
+ * serves for an hour at most after the peers have shown who they are, with TLS
+ * 1.3 once, and only with the same credentials: a reload of either side ends
+ * it. The expiry of certificates and the authorizer are asked again in every
+ * session. A server renews its keys for tickets twice a day; one whose keys
+ * come from a function gives none. QIO_TLS_FACT_RESUMED tells what came of it.
+ *
+ * Whoever closes a TCP connection without having read all resets it, and what
+ * it sent last may be lost. So our servers send TLS 1.3 tickets only ahead of
+ * data of theirs. Others send them at once to a client that can resume: do not
+ * turn it on in clients that only write, as migration does.
  */
 #ifndef QIO_TLS_CONFIG_H
 #define QIO_TLS_CONFIG_H

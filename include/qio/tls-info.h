@@ -21,7 +21,9 @@ typedef enum QIOTLSFact {
     /* A name a line: the distinguished name, then alternative names as
      * authorizers see them; what could break a line is replaced. */
     QIO_TLS_FACT_PEER_NAMES,
-    QIO_TLS_FACT_ALPN, /* the protocol that both agreed on */
+    QIO_TLS_FACT_ALPN,    /* the protocol that both agreed on */
+    QIO_TLS_FACT_RESUMED, /* whether it goes on from an earlier session: "yes"
+                           * or "no" */
 } QIOTLSFact;
 
 /*

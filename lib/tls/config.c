@@ -141,6 +141,7 @@ static const struct property properties[] = {
     {"priority", ALL, set_text, AT(priority), 0},
     {"groups", ALL, set_text, AT(groups), 0},
     {"alpn", ALL, set_alpn, AT(alpn), 0},
+    {"resumption", X509 | PSK, set_bool, AT(resumption), 0},
     {"tls-engine", ALL, set_text, AT(engine), 0},
     {"dir", X509 | PSK, set_text, AT(dir), 0},
     {"username", PSK, set_username, AT(username), 0},

@@ -23,6 +23,7 @@ struct QIOTLSConfig {
     QIOTLSEndpoint endpoint;
     unsigned flags; /* QIO_TLS_CREDS_* */
     bool system_trust;
+    bool resumption;
     /* 12 or 13; 0: not set. */
     int min_version, max_version;
     /* Texts that are kept as they are; NULL: not set. */

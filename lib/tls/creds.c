@@ -3,6 +3,7 @@
  * while sessions go on with what they have. */
 #include <config.h>
 #include "creds.h"
+#include "tls/tickets.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@ void qiop_tls_material_unref(struct qiop_tls_material *m)
         atomic_fetch_sub_explicit(&m->refs, 1, memory_order_acq_rel) > 1) {
         return;
     }
+    qiop_ticket_keys_free(m->ticket_keys);
+    qiop_ticket_store_free(m->ticket_store);
     if (m->x509) {
         gnutls_certificate_free_credentials(m->x509);
     }
@@ -58,6 +61,26 @@ static void load_failed(QIOError *err, QIOError **errp)
     qio_error_propagate(errp, err);
 }
 
+static int load_tickets(struct qiop_tls_material *m, QIOError **errp)
+{
+    const QIOTLSConfig *c = m->config;
+
+    if (!c->resumption) {
+        return 0;
+    }
+    if (c->endpoint == QIO_TLS_ENDPOINT_CLIENT) {
+        m->ticket_store = qiop_ticket_store_new(m->x509, errp);
+        return m->ticket_store ? 0 : -1;
+    }
+    /* What a function thinks of a user's key may change at any time, and in a
+     * resumed session it would not be asked. */
+    if (c->psk_func) {
+        return 0;
+    }
+    m->ticket_keys = qiop_ticket_keys_new(m->x509, errp);
+    return m->ticket_keys ? 0 : -1;
+}
+
 static struct qiop_tls_material *load(const QIOTLSConfig *config,
                                       QIOError **errp)
 {
@@ -77,7 +100,7 @@ static struct qiop_tls_material *load(const QIOTLSConfig *config,
     atomic_init(&m->refs, 1);
     m->config = config;
     errno = 0;
-    if (loaders[config->kind](m, &err)) {
+    if (loaders[config->kind](m, &err) || load_tickets(m, &err)) {
         load_failed(err, errp);
         qiop_tls_material_unref(m);
         return NULL;

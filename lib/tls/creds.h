@@ -57,6 +57,9 @@ struct qiop_tls_material {
     /* A PSK server's users. */
     struct qiop_psk_entry *psk;
     size_t npsk;
+    /* See tickets.h; NULL: sessions are not resumed. */
+    struct qiop_ticket_keys *ticket_keys;
+    struct qiop_ticket_store *ticket_store;
     bool own_cert;  /* x509: we have a certificate to show */
     time_t expires; /* the first of our own to do so; 0: none does */
     struct qiop_creds_stamps stamps;

@@ -30,6 +30,10 @@ tls_sources = \
 	lib/tls/session-io.c \
 	lib/tls/session-lock.c \
 	lib/tls/session-priv.h \
+	lib/tls/session-resume.c \
 	lib/tls/session-verify.c \
 	lib/tls/session.c \
-	lib/tls/session.h
+	lib/tls/session.h \
+	lib/tls/tickets-keys.c \
+	lib/tls/tickets-store.c \
+	lib/tls/tickets.h

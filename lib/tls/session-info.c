@@ -127,6 +127,8 @@ static int fact(const struct qiop_tls_session *s, QIOTLSFact what, char **out)
         return peer_names(tls, out);
     case QIO_TLS_FACT_ALPN:
         return alpn(tls, out);
+    case QIO_TLS_FACT_RESUMED:
+        return copy(gnutls_session_is_resumed(tls) ? "yes" : "no", out);
     }
     return GNUTLS_E_INVALID_REQUEST;
 }

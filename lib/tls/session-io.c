@@ -301,7 +301,8 @@ static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
         QIOError *err = NULL;
 
         n = -1;
-        if (answer(s, &err) == 0 && qiop_tls_output_room(s, &err) == 0) {
+        if (answer(s, &err) == 0 && qiop_tls_send_tickets(s, &err) == 0 &&
+            qiop_tls_output_room(s, &err) == 0) {
             n = s->engine->seal(s, c, &err);
         }
         if (n < 0) {

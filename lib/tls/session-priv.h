@@ -61,6 +61,9 @@ struct qiop_tls_session {
      * for one of ours. */
     bool asked;
     bool answer_due;
+    bool tickets_due; /* to be sent ahead of data; seal_lock */
+    bool begun;       /* the first step of the handshake is made */
+    bool offered;     /* a ticket, by a client */
     /* The session is dead, and why: set once, with seal_lock and lock, before
      * `dead`, whose reader needs no lock for it. */
     atomic_bool dead;
@@ -86,6 +89,9 @@ struct qiop_tls_session {
     /* Set by the verify callback, reported after it. */
     gnutls_alert_description_t verify_alert;
     QIOError *verify_err;
+    /* When a certificate of the peer expires; 0: it showed none. Known to a
+     * client that keeps tickets. */
+    time_t peer_until;
     char *psk_user;   /* whom a client says it is, for messages */
     bool psk_unknown; /* ... and we do not know him */
     bool psk_failed;  /* ... and nobody could say */
@@ -146,10 +152,30 @@ int qiop_tls_fail_garbage(struct qiop_tls_session *s, QIOError **errp);
 /* The error for a code; *alert is what to tell the peer. */
 QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert);
 
+/* ---- session-resume.c ---- */
+
+/* For gnutls_init(); then, with a GnuTLS code, what else it takes. */
+unsigned qiop_tls_resume_flags(const struct qiop_tls_session *s);
+int qiop_tls_resume_setup(struct qiop_tls_session *s);
+/* A client, before the handshake: take up an earlier session, if there is one
+ * with this host. */
+void qiop_tls_offer_ticket(struct qiop_tls_session *s);
+/* The peer gave one. */
+void qiop_tls_keep_ticket(struct qiop_tls_session *s);
+/* The session failed after one was offered. */
+void qiop_tls_forget_tickets(struct qiop_tls_session *s);
+/* After the handshake; GnuTLS's code. */
+int qiop_tls_resume_complete(struct qiop_tls_session *s);
+/* With seal_lock, before data: what is due to the peer. */
+int qiop_tls_send_tickets(struct qiop_tls_session *s, QIOError **errp);
+
 /* ---- session-verify.c ---- */
 
 /* For gnutls_session_set_verify_function(). */
 int qiop_tls_verify_peer(gnutls_session_t tls);
+/* What time or the authorizer may have changed about a peer whose chain was
+ * verified in an earlier session. GnuTLS's code. */
+int qiop_tls_verify_resumed(struct qiop_tls_session *s);
 /* Asked after the handshake for identities without a certificate. */
 int qiop_tls_authorize_psk(struct qiop_tls_session *s, QIOError **errp);
 /* The peer's identity, to free(); NULL. */

@@ -137,8 +137,8 @@ static int refuse_date(struct qiop_tls_session *s, gnutls_x509_crt_t crt,
     return refuse_cert(s, GNUTLS_A_CERTIFICATE_EXPIRED, crt, text);
 }
 
-/* Which certificate of the chain is out of date? */
-static int refuse_time(struct qiop_tls_session *s,
+/* Is one of the chain out of date? */
+static int check_dates(struct qiop_tls_session *s,
                        const struct qiop_cert_list *chain)
 {
     time_t now = time(NULL);
@@ -155,8 +155,18 @@ static int refuse_time(struct qiop_tls_session *s,
             return refuse_date(s, chain->crt[i], "is not valid before", from);
         }
     }
-    return refuse_cert(s, GNUTLS_A_CERTIFICATE_EXPIRED, chain->crt[0],
-                       "is signed by a CA whose certificate is out of date");
+    return 0;
+}
+
+static int refuse_time(struct qiop_tls_session *s,
+                       const struct qiop_cert_list *chain)
+{
+    int ret = check_dates(s, chain);
+
+    return ret ? ret
+               : refuse_cert(s, GNUTLS_A_CERTIFICATE_EXPIRED, chain->crt[0],
+                             "is signed by a CA whose certificate is out of "
+                             "date");
 }
 
 static int refuse_status(struct qiop_tls_session *s,
@@ -295,6 +305,27 @@ static int load_chain(gnutls_session_t tls, struct qiop_cert_list *chain)
     return 0;
 }
 
+/* Whose certificate it is. */
+static int check_peer(struct qiop_tls_session *s, gnutls_x509_crt_t crt)
+{
+    int ret = s->authz ? check_authz_cert(s, crt) : 0;
+
+    return ret || s->server ? ret : check_hostname(s, crt);
+}
+
+static void note_expiry(struct qiop_tls_session *s,
+                        const struct qiop_cert_list *chain)
+{
+    unsigned i;
+
+    s->peer_until = gnutls_x509_crt_get_expiration_time(chain->crt[0]);
+    for (i = 1; i < chain->n; i++) {
+        time_t when = gnutls_x509_crt_get_expiration_time(chain->crt[i]);
+
+        s->peer_until = when < s->peer_until ? when : s->peer_until;
+    }
+}
+
 static int check_chain(struct qiop_tls_session *s,
                        const struct qiop_cert_list *chain)
 {
@@ -312,24 +343,25 @@ static int check_chain(struct qiop_tls_session *s,
     if (status) {
         return refuse_status(s, chain, status);
     }
-    if (s->authz) {
-        ret = check_authz_cert(s, chain->crt[0]);
+    if (s->material->ticket_store) {
+        note_expiry(s, chain);
     }
-    return ret || s->server ? ret : check_hostname(s, chain->crt[0]);
+    return check_peer(s, chain->crt[0]);
 }
 
-int qiop_tls_verify_peer(gnutls_session_t tls)
+static int verify(struct qiop_tls_session *s,
+                  int (*check)(struct qiop_tls_session *s,
+                               const struct qiop_cert_list *chain))
 {
-    struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
     struct qiop_cert_list chain;
     int ret;
 
     /* Without memory GnuTLS refuses for all kinds of reasons; what malloc()
      * leaves in errno is the only sign that it is not the peer's fault. */
     errno = 0;
-    ret = load_chain(tls, &chain);
+    ret = load_chain(s->tls, &chain);
     if (ret == 0) {
-        ret = check_chain(s, &chain);
+        ret = check(s, &chain);
     }
     if (ret < 0 && errno == ENOMEM) {
         qio_error_free(s->verify_err);
@@ -338,6 +370,30 @@ int qiop_tls_verify_peer(gnutls_session_t tls)
     }
     qiop_cert_list_free(&chain);
     return ret;
+}
+
+int qiop_tls_verify_peer(gnutls_session_t tls)
+{
+    return verify(gnutls_session_get_ptr(tls), check_chain);
+}
+
+/* Signatures, purposes and revocations are what they were: a ticket serves
+ * with the same material only, and not longer than our CAs do. */
+static int check_again(struct qiop_tls_session *s,
+                       const struct qiop_cert_list *chain)
+{
+    int ret = check_dates(s, chain);
+
+    return ret ? ret : check_peer(s, chain->crt[0]);
+}
+
+int qiop_tls_verify_resumed(struct qiop_tls_session *s)
+{
+    if (s->creds->config->kind != QIO_TLS_CREDS_X509 ||
+        !qiop_creds_verify(s->creds)) {
+        return 0;
+    }
+    return verify(s, check_again);
 }
 
 /* ---- identity ---- */

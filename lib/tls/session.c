@@ -130,22 +130,44 @@ int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
  * may cross, and one may follow another before we have anything to send; GnuTLS
  * fails on both. So it sees each as an update without request, and we answer.
  */
-static int key_update_came(gnutls_session_t tls, unsigned type, unsigned when,
-                           unsigned incoming, const gnutls_datum_t *msg)
+static void key_update_came(struct qiop_tls_session *s,
+                            const gnutls_datum_t *msg)
 {
-    struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
-
-    (void)type;
-    (void)when;
-    if (!incoming) {
-        return 0;
-    }
     s->asked = false;
     if (msg->size == 1 && msg->data[0] == 1) {
         msg->data[0] = 0;
         s->answer_due = true;
     }
+}
+
+static int message_came(gnutls_session_t tls, unsigned type, unsigned when,
+                        unsigned incoming, const gnutls_datum_t *msg)
+{
+    struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
+
+    if (!incoming) {
+        return 0;
+    }
+    if (type == GNUTLS_HANDSHAKE_KEY_UPDATE && when == GNUTLS_HOOK_PRE) {
+        key_update_came(s, msg);
+    }
+    /* Not of a peer that is not verified yet: before TLS 1.3 it comes early. */
+    if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET &&
+        when == GNUTLS_HOOK_POST && s->done) {
+        qiop_tls_keep_ticket(s);
+    }
     return 0;
+}
+
+static void set_hook(struct qiop_tls_session *s)
+{
+    if (s->material->ticket_store) {
+        gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_ANY,
+                                           GNUTLS_HOOK_BOTH, message_came);
+    } else {
+        gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_KEY_UPDATE,
+                                           GNUTLS_HOOK_PRE, message_came);
+    }
 }
 
 /* ---- making one ---- */
@@ -190,8 +212,8 @@ static int set_alpn(struct qiop_tls_session *s)
 
 static int setup(struct qiop_tls_session *s)
 {
-    /* No tickets: a peer that never reads would be torn down by them. */
-    unsigned flags = GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | GNUTLS_NO_TICKETS;
+    unsigned flags =
+        GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL | qiop_tls_resume_flags(s);
     bool verify = qiop_creds_verify(s->creds);
     int ret;
 
@@ -208,6 +230,9 @@ static int setup(struct qiop_tls_session *s)
     if (ret >= 0) {
         ret = set_alpn(s);
     }
+    if (ret >= 0) {
+        ret = qiop_tls_resume_setup(s);
+    }
     if (ret < 0) {
         return ret;
     }
@@ -216,8 +241,7 @@ static int setup(struct qiop_tls_session *s)
     gnutls_transport_set_vec_push_function(s->tls, push);
     gnutls_transport_set_pull_function(s->tls, pull);
     gnutls_transport_set_pull_timeout_function(s->tls, pull_timeout);
-    gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_KEY_UPDATE,
-                                       GNUTLS_HOOK_PRE, key_update_came);
+    set_hook(s);
     if (s->creds->config->kind != QIO_TLS_CREDS_X509) {
         return 0;
     }
@@ -370,6 +394,7 @@ int qiop_tls_fail(struct qiop_tls_session *s, int alert, QIOError *err,
         }
         s->failed = err;
         atomic_store(&s->dead, true);
+        qiop_tls_forget_tickets(s);
     } else {
         qio_error_free(err);
     }
@@ -427,6 +452,11 @@ static int starved(struct qiop_tls_session *s, QIOError **errp)
 
 static int complete(struct qiop_tls_session *s, QIOError **errp)
 {
+    int ret = qiop_tls_resume_complete(s);
+
+    if (ret < 0) {
+        return qiop_tls_fail_code(s, ret, errp);
+    }
     if (s->authz && s->creds->config->kind == QIO_TLS_CREDS_PSK &&
         qiop_tls_authorize_psk(s, errp)) {
         return -1;
@@ -455,6 +485,10 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
         qio_error_set(&err, QIO_ERROR_INVALID, 0,
                       "no hostname for certificate validation");
         return qiop_tls_fail(s, QIOP_TLS_NO_ALERT, err, errp);
+    }
+    if (!s->begun) {
+        s->begun = true;
+        qiop_tls_offer_ticket(s);
     }
     do {
         errno = 0;

@@ -12,7 +12,9 @@ tls_tests = \
 	tests/tls/test-priority \
 	tests/tls/test-record \
 	tests/tls/test-reload \
+	tests/tls/test-resume \
 	tests/tls/test-session \
+	tests/tls/test-tickets \
 	tests/tls/test-verify
 
 tests_tls_test_config_SOURCES = tests/tls/test-config.c tests/tls/sessionpair.h
@@ -22,6 +24,7 @@ tests_tls_test_info_SOURCES = tests/tls/test-info.c tests/tls/sessionpair.h
 tests_tls_test_pkcs11_SOURCES = tests/tls/test-pkcs11.c tests/tls/sessionpair.h
 tests_tls_test_priority_SOURCES = tests/tls/test-priority.c tests/tls/sessionpair.h
 tests_tls_test_reload_SOURCES = tests/tls/test-reload.c tests/tls/sessionpair.h
+tests_tls_test_resume_SOURCES = tests/tls/test-resume.c tests/tls/sessionpair.h
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
 tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
 tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
