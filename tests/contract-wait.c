@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/clock.h"
+#include "core/pollset.h"
 
 /* Read and check `total` pattern bytes while the writer's layers are pushed
  * to give out what they hold. */
@@ -191,6 +192,37 @@ static void two_messages_then_silence(struct run *r)
     coalesced(r, true);
 }
 
+static void expect_an_answer(QIOChannel *ioc, unsigned event)
+{
+    QIOPollSet set;
+
+    qiop_poll_set_init(&set, 0);
+    qiop_poll_channel(ioc, event, &set);
+    ck_assert(!set.failed);
+    ck_assert(set.ready || set.n || set.deadline_us != QIOP_NEVER);
+}
+
+/* Whoever asks what to wait for while another thread moves the bytes is told
+ * something: that it holds already, or a descriptor. With nothing it would wait
+ * for ever. */
+static void nothing_is_waited_for_in_vain(struct run *r)
+{
+    struct mover out = {.ioc = r->pair[0], .write = true, .chunk = 100};
+    struct mover in = {.ioc = r->pair[1]};
+    int64_t end = qiop_now_us() + 50000;
+
+    out.bytes = in.bytes = r->volume / 4;
+    mover_start(&in);
+    mover_start(&out);
+    while (qiop_now_us() < end) {
+        expect_an_answer(r->pair[0], QIO_EVENT_FLUSH);
+        expect_an_answer(r->pair[0], QIO_EVENT_OUT);
+        expect_an_answer(r->pair[1], QIO_EVENT_IN);
+    }
+    mover_finish(&out);
+    mover_finish(&in);
+}
+
 const struct contract_test contract_wait_tests[] = {
     {"nonblocking", 0, 0, nonblocking},
     {"modes_are_separate", 0, CONTRACT_NONBLOCKING, modes_are_separate},
@@ -200,5 +232,7 @@ const struct contract_test contract_wait_tests[] = {
     {"events", 0, 0, events},
     {"events_both_ways", 0, CONTRACT_ONE_WAY, events_both_ways},
     {"two_messages_then_silence", 0, 0, two_messages_then_silence},
+    {"nothing_is_waited_for_in_vain", 0, CONTRACT_NONBLOCKING | CONTRACT_BRIEF,
+     nothing_is_waited_for_in_vain},
     {NULL, 0, 0, NULL},
 };

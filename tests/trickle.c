@@ -160,6 +160,8 @@ static void trickle_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
     if (events & QIO_EVENT_OUT) {
         poll_way(ioc, &t->w, QIO_EVENT_OUT, set);
     }
+    /* Nothing is ever held. */
+    qio_poll_set_ready(set, events & QIO_EVENT_FLUSH);
 }
 
 static int trickle_flush(QIOChannel *ioc, QIOError **errp)

@@ -106,6 +106,9 @@ struct QIOChannelOps {
     /* poll: say which of `events` hold already (qio_poll_set_ready; bytes held
      * inside a layer count), else what brings progress (qio_poll_set_add_fd,
      * _below, _deadline). Called by reader and writer threads at once.
+     * Of each event one or the other: an event of which nothing is said is
+     * waited for for ever. While it looks, other threads move bytes: what it
+     * decides by is read once.
      * May call down: only through qio_poll_set_below().
      * Mandatory for a leaf; default: the same events of the channel beneath. */
     void (*poll)(QIOChannel *ioc, unsigned events, QIOPollSet *set);

@@ -309,15 +309,20 @@ static int tls_flush(QIOChannel *ioc, QIOError **errp)
 
 /* ---- waiting ---- */
 
-/* What sending our own output waits for. */
-static void poll_output(QIOChannel *base, struct tls *t, unsigned as,
+/* What sending our own output waits for; false: for nothing any more. Another
+ * thread may send it meanwhile, so nobody looks first and then asks here. */
+static bool poll_output(QIOChannel *base, struct tls *t, unsigned as,
                         QIOPollSet *set)
 {
     if (has_output(t)) {
         qio_poll_set_below(set, base, QIO_EVENT_OUT, as);
-    } else if (atomic_load(&t->base_holds)) {
-        qio_poll_set_below(set, base, QIO_EVENT_FLUSH, as);
+        return true;
     }
+    if (atomic_load(&t->base_holds)) {
+        qio_poll_set_below(set, base, QIO_EVENT_FLUSH, as);
+        return true;
+    }
+    return false;
 }
 
 /* Somebody is about to wait for input: a connection at rest keeps no buffers.
@@ -342,6 +347,8 @@ static bool rest(struct tls *t)
 
 static void poll_in(QIOChannel *base, struct tls *t, QIOPollSet *set)
 {
+    bool wants;
+
     if (qiop_tls_session_readable(t->session)) {
         qio_poll_set_ready(set, QIO_EVENT_IN);
         return;
@@ -349,11 +356,13 @@ static void poll_in(QIOChannel *base, struct tls *t, QIOPollSet *set)
     if (!rest(t)) {
         qio_poll_set_deadline(set, qiop_now_us() + REST_US);
     }
-    if (qiop_tls_session_wants_input(t->session)) {
+    wants = qiop_tls_session_wants_input(t->session);
+    if (wants) {
         qio_poll_set_below(set, base, QIO_EVENT_IN, QIO_EVENT_IN);
     }
-    if (has_leftover(t)) {
-        poll_output(base, t, 0, set);
+    if (!(has_leftover(t) && poll_output(base, t, 0, set)) && !wants) {
+        /* It waited for output to be taken, which has just been done. */
+        qio_poll_set_deadline(set, 0);
     }
 }
 
@@ -375,7 +384,7 @@ static void tls_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
 
     if (events & QIO_EVENT_OPEN) {
         qio_poll_set_below(set, base, QIO_EVENT_IN, QIO_EVENT_OPEN);
-        poll_output(base, t, QIO_EVENT_OPEN, set);
+        (void)poll_output(base, t, QIO_EVENT_OPEN, set);
     }
     if (events & QIO_EVENT_IN) {
         poll_in(base, t, set);
@@ -383,12 +392,9 @@ static void tls_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
     if (events & QIO_EVENT_OUT) {
         poll_out(base, t, set);
     }
-    if (events & QIO_EVENT_FLUSH) {
-        if (has_output(t) || atomic_load(&t->base_holds)) {
-            poll_output(base, t, QIO_EVENT_FLUSH, set);
-        } else {
-            qio_poll_set_ready(set, QIO_EVENT_FLUSH);
-        }
+    if ((events & QIO_EVENT_FLUSH) &&
+        !poll_output(base, t, QIO_EVENT_FLUSH, set)) {
+        qio_poll_set_ready(set, QIO_EVENT_FLUSH);
     }
 }
 

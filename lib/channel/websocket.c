@@ -93,15 +93,20 @@ static int websocket_flush(QIOChannel *ioc, QIOError **errp)
 
 /* ---- waiting ---- */
 
-/* What sending our own output waits for. */
-static void poll_output(QIOChannel *base, struct websocket *w, unsigned as,
+/* What sending our own output waits for; false: for nothing any more. Another
+ * thread may send it meanwhile, so nobody looks first and then asks here. */
+static bool poll_output(QIOChannel *base, struct websocket *w, unsigned as,
                         QIOPollSet *set)
 {
     if (has_output(w)) {
         qio_poll_set_below(set, base, QIO_EVENT_OUT, as);
-    } else if (atomic_load(&w->base_holds)) {
-        qio_poll_set_below(set, base, QIO_EVENT_FLUSH, as);
+        return true;
     }
+    if (atomic_load(&w->base_holds)) {
+        qio_poll_set_below(set, base, QIO_EVENT_FLUSH, as);
+        return true;
+    }
+    return false;
 }
 
 static void poll_in(QIOChannel *base, struct websocket *w, QIOPollSet *set)
@@ -112,7 +117,7 @@ static void poll_in(QIOChannel *base, struct websocket *w, QIOPollSet *set)
     }
     qio_poll_set_below(set, base, QIO_EVENT_IN, QIO_EVENT_IN);
     if (has_leftover(w)) {
-        poll_output(base, w, 0, set);
+        (void)poll_output(base, w, 0, set);
     }
 }
 
@@ -133,7 +138,7 @@ static void websocket_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
 
     if (events & QIO_EVENT_OPEN) {
         qio_poll_set_below(set, base, QIO_EVENT_IN, QIO_EVENT_OPEN);
-        poll_output(base, w, QIO_EVENT_OPEN, set);
+        (void)poll_output(base, w, QIO_EVENT_OPEN, set);
         return;
     }
     qiop_ws_alive_poll(w, events, set);
@@ -143,12 +148,9 @@ static void websocket_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
     if (events & QIO_EVENT_OUT) {
         poll_out(base, w, set);
     }
-    if (events & QIO_EVENT_FLUSH) {
-        if (has_leftover(w)) {
-            poll_output(base, w, QIO_EVENT_FLUSH, set);
-        } else {
-            qio_poll_set_ready(set, QIO_EVENT_FLUSH);
-        }
+    if ((events & QIO_EVENT_FLUSH) &&
+        !poll_output(base, w, QIO_EVENT_FLUSH, set)) {
+        qio_poll_set_ready(set, QIO_EVENT_FLUSH);
     }
 }
 
