@@ -69,19 +69,15 @@ static void ping(QIOChannel *ioc)
     ck_assert_str_eq(buf, "pong");
 }
 
-/* Both ends of a pair of sockets as fd: URIs. */
-static void way(const char *server_creds, const char *authz,
-                const char *client_creds, const char *hostname)
+static void way_between(const char *in_uri, const char *uri,
+                        const char *server_creds, const char *authz,
+                        const char *client_creds, const char *hostname)
 {
     struct incoming in = {.creds = server_creds, .authz = authz};
     QIOError *err = NULL;
     QIOChannel *ioc;
-    char uri[32];
-    int fds[2];
 
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
-    snprintf(in.uri, sizeof(in.uri), "fd:%d", fds[0]);
-    snprintf(uri, sizeof(uri), "fd:%d", fds[1]);
+    snprintf(in.uri, sizeof(in.uri), "%s", in_uri);
     pthread_create(&in.thread, NULL, accept_one, &in);
     ioc = qio_migration_connect_sync(uri, client_creds, hostname, objects,
                                      LIMIT_MS, &err);
@@ -91,6 +87,19 @@ static void way(const char *server_creds, const char *authz,
     ck_assert_int_eq(in.code, QIO_ERROR_NONE);
     ck_assert_str_eq(in.got, "ping");
     qio_channel_unref(ioc);
+}
+
+/* Both ends of a pair of sockets as fd: URIs. */
+static void way(const char *server_creds, const char *authz,
+                const char *client_creds, const char *hostname)
+{
+    char in_uri[32], uri[32];
+    int fds[2];
+
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+    snprintf(in_uri, sizeof(in_uri), "fd:%d", fds[0]);
+    snprintf(uri, sizeof(uri), "fd:%d", fds[1]);
+    way_between(in_uri, uri, server_creds, authz, client_creds, hostname);
 }
 
 START_TEST(plain)
@@ -105,6 +114,26 @@ START_TEST(tls)
     way("anon-server", NULL, "anon-client", NULL);
     way("psk-server", NULL, "psk-client", NULL);
     way("x509-server", "client", "x509-client", TLSDIR_HOST);
+}
+END_TEST
+
+/* A command at each end, joined by fifos. */
+START_TEST(tls_over_commands)
+{
+    static const char form[] = "exec:cat <%s/%c & exec cat >%s/%c";
+    const char *dir = qiotest_tmpdir();
+    char path[128], in_uri[160], uri[160];
+
+    for (char name = 'a'; name <= 'b'; name++) {
+        snprintf(path, sizeof(path), "%s/%c", dir, name);
+        ck_assert_int_eq(mkfifo(path, 0600), 0);
+    }
+    snprintf(in_uri, sizeof(in_uri), form, dir, 'a', dir, 'b');
+    snprintf(uri, sizeof(uri), form, dir, 'b', dir, 'a');
+    way_between(in_uri, uri, "x509-server", "client", "x509-client",
+                TLSDIR_HOST);
+    way_between(in_uri, uri, "psk-server", NULL, "psk-client", NULL);
+    way_between(in_uri, uri, NULL, NULL, NULL, NULL);
 }
 END_TEST
 
@@ -272,6 +301,7 @@ int main(void)
     tcase_add_checked_fixture(tc, make_objects, free_objects);
     tcase_add_test(tc, plain);
     tcase_add_test(tc, tls);
+    tcase_add_test(tc, tls_over_commands);
     tcase_add_loop_test(tc, transports, 0, 8);
     tcase_add_test(tc, hostname_overrides);
     tcase_add_test(tc, parameters_without_tls);
