@@ -1,5 +1,6 @@
 # Programs that measure; built and run by make bench.
 bench_programs = \
+	tests/bench/bench-handshake \
 	tests/bench/bench-loop \
 	tests/bench/bench-plain \
 	tests/bench/bench-tls-both \
@@ -16,6 +17,11 @@ tests_bench_bench_crowd_SOURCES = tests/bench/bench-crowd.c \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_crowd_LDADD = libqio.la $(GNUTLS_LIBS)
+tests_bench_bench_handshake_SOURCES = tests/bench/bench-handshake.c \
+	tests/bench/bench-handshake.h \
+	tests/bench/handshake-files.c tests/bench/handshake-raw.c \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_handshake_LDADD = libqio.la $(GNUTLS_LIBS)
 tests_bench_bench_idle_SOURCES = tests/bench/bench-idle.c \
 	tests/bench/bench-idle.h \
 	tests/bench/idle-clients.c tests/bench/idle-servers.c \
