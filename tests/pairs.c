@@ -256,3 +256,15 @@ int pair_command(void *opaque, QIOChannel *pair[2], QIOError **errp)
     }
     return 0;
 }
+
+void pair_expect_talk(QIOChannel *a, QIOChannel *b)
+{
+    QIOError *err = NULL;
+    char c;
+
+    ck_assert_int_eq(qio_channel_write_all(a, "x", 1, &err), 0);
+    ck_assert_int_eq(qio_channel_read_all(b, &c, 1, &err), 0);
+    ck_assert_int_eq(qio_channel_write_all(b, "y", 1, &err), 0);
+    ck_assert_int_eq(qio_channel_read_all(a, &c, 1, &err), 0);
+    qiotest_ok(&err);
+}

@@ -28,4 +28,7 @@ int pair_trickle(void *opaque, QIOChannel *pair[2], QIOError **errp);
  * protocol as for socket(2); -1 when this machine has none. */
 int pair_of_sockets(int family, int protocol, int fds[2]);
 
+/* A byte each way. */
+void pair_expect_talk(QIOChannel *a, QIOChannel *b);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <ftw.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -13,9 +14,9 @@
 static int fds_before;
 static char tmpdir[64];
 
-int qiotest_count_fds(void)
+static int count_entries(const char *path)
 {
-    DIR *d = opendir("/proc/self/fd");
+    DIR *d = opendir(path);
     int n = 0;
 
     ck_assert_ptr_nonnull(d);
@@ -24,6 +25,23 @@ int qiotest_count_fds(void)
     }
     closedir(d);
     return n;
+}
+
+int qiotest_count_fds(void)
+{
+    return count_entries("/proc/self/fd");
+}
+
+int qiotest_count_threads(void)
+{
+    return count_entries("/proc/self/task");
+}
+
+void qiotest_settle_threads(int threads)
+{
+    for (int i = 0; i < 400 && qiotest_count_threads() > threads; i++) {
+        poll(NULL, 0, 5);
+    }
 }
 
 static int remove_one(const char *path, const struct stat *st, int type,

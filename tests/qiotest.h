@@ -21,6 +21,12 @@ int qiotest_main(Suite *s);
 /* How many descriptors this process has open. */
 int qiotest_count_fds(void);
 
+int qiotest_count_threads(void);
+/* Wait for threads that nobody waits for, which have files of their own open,
+ * until this many are left. A sanitizer may have begun one that stays, so there
+ * is an end to it. */
+void qiotest_settle_threads(int threads);
+
 /* Fail with the message if an error is set (and free it). */
 void qiotest_no_error(QIOError **errp, const char *file, int line);
 #define qiotest_ok(errp) qiotest_no_error((errp), __FILE__, __LINE__)

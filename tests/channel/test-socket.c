@@ -90,17 +90,6 @@ static QIOChannel *accept_one(int listener)
     return ioc;
 }
 
-static void expect_talk(QIOChannel *a, QIOChannel *b)
-{
-    char c;
-
-    ck_assert_int_eq(qio_channel_write_all(a, "x", 1, &err), 0);
-    ck_assert_int_eq(qio_channel_read_all(b, &c, 1, &err), 0);
-    ck_assert_int_eq(qio_channel_write_all(b, "y", 1, &err), 0);
-    ck_assert_int_eq(qio_channel_read_all(a, &c, 1, &err), 0);
-    qiotest_ok(&err);
-}
-
 static void connect_and_talk(int family, const char *host)
 {
     int port, listener = listen_on(family, 0, 4, &port);
@@ -116,7 +105,7 @@ static void connect_and_talk(int family, const char *host)
                      0);
     ck_assert(qio_channel_has_feature(client, QIO_CHANNEL_FEATURE_SHUTDOWN));
     ck_assert(qio_channel_has_feature(server, QIO_CHANNEL_FEATURE_SHUTDOWN));
-    expect_talk(client, server);
+    pair_expect_talk(client, server);
     ck_assert_int_eq(qio_channel_close(client, &err), 0);
     qio_channel_unref(client);
     qio_channel_unref(server);
@@ -169,7 +158,7 @@ START_TEST(open_in_steps)
     ck_assert_int_eq(rc, 0);
     ck_assert_int_eq(qio_channel_open_sync(client, 0, &err), 0);
     server = accept_one(listener);
-    expect_talk(client, server);
+    pair_expect_talk(client, server);
     qio_channel_unref(client);
     qio_channel_unref(server);
     qiop_fd_close(listener);
@@ -423,7 +412,7 @@ START_TEST(adopting)
     ck_assert(qio_channel_is_open(a));
     ck_assert_int_eq(qio_channel_open_sync(a, 0, &err), 0);
     b = qio_channel_socket_new_fd(fds[1], &err);
-    expect_talk(a, b);
+    pair_expect_talk(a, b);
     ck_assert(!(fcntl(fds[0], F_GETFL) & O_NONBLOCK));
     qio_address_free(addr);
     qio_channel_unref(a);
@@ -550,7 +539,7 @@ static void talk_mptcp(int listener, int port, bool expected)
     qiotest_ok(&err);
     server = accept_one(listener);
     ck_assert_int_eq(qio_channel_socket_is_mptcp(client), expected);
-    expect_talk(client, server);
+    pair_expect_talk(client, server);
     ck_assert_int_eq(
         qio_channel_shutdown(client, QIO_CHANNEL_SHUTDOWN_BOTH, &err), 0);
     qio_channel_unref(client);
@@ -601,7 +590,7 @@ START_TEST(vsock)
     client = qio_channel_socket_connect_sync(addr, 1000, &err);
     if (client) {
         server = accept_one(listener);
-        expect_talk(client, server);
+        pair_expect_talk(client, server);
         qio_channel_unref(client);
         qio_channel_unref(server);
     } else {

@@ -64,17 +64,6 @@ static QIOChannel *accept_one(int listener)
     return ioc;
 }
 
-static void expect_talk(QIOChannel *a, QIOChannel *b)
-{
-    char c;
-
-    ck_assert_int_eq(qio_channel_write_all(a, "x", 1, &err), 0);
-    ck_assert_int_eq(qio_channel_read_all(b, &c, 1, &err), 0);
-    ck_assert_int_eq(qio_channel_write_all(b, "y", 1, &err), 0);
-    ck_assert_int_eq(qio_channel_read_all(a, &c, 1, &err), 0);
-    qiotest_ok(&err);
-}
-
 START_TEST(path)
 {
     char text[300];
@@ -91,7 +80,7 @@ START_TEST(path)
     ck_assert(qio_channel_has_feature(client, QIO_CHANNEL_FEATURE_FD_PASS));
     ck_assert(qio_channel_has_feature(server, QIO_CHANNEL_FEATURE_FD_PASS));
     ck_assert(qio_channel_has_feature(server, QIO_CHANNEL_FEATURE_SHUTDOWN));
-    expect_talk(client, server);
+    pair_expect_talk(client, server);
     addr = qio_channel_get_remote_address(client, &err);
     qiotest_ok(&err);
     ck_assert_str_eq(qio_address_path(addr), socket_path());
@@ -123,7 +112,7 @@ START_TEST(abstract_name)
     ck_assert_int_eq(qio_channel_open_sync(client, 5000, &err), 0);
     qiotest_ok(&err);
     server = accept_one(listener);
-    expect_talk(client, server);
+    pair_expect_talk(client, server);
     qio_channel_unref(client);
     qio_channel_unref(server);
     qiop_fd_close(listener);
@@ -222,7 +211,7 @@ START_TEST(mode_is_left_alone)
     ck_assert_int_eq(qiop_fd_set_nonblock(fds[0], true, NULL, &err), 0);
     a = qio_channel_unix_new_fd(fds[0], &err);
     b = qio_channel_unix_new_fd(fds[1], &err);
-    expect_talk(a, b);
+    pair_expect_talk(a, b);
     qio_channel_set_blocking(b, false);
     ck_assert_int_eq(qio_channel_read(b, &c, 1, &err), QIO_CHANNEL_ERR_BLOCK);
     qio_channel_set_timeout(a, 20);

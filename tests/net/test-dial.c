@@ -4,7 +4,6 @@
 #include "qiotest.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -491,33 +490,9 @@ START_TEST(test_no_descriptors)
 }
 END_TEST
 
-static int count_threads(void)
-{
-    DIR *d = opendir("/proc/self/task");
-    int n = 0;
-
-    ck_assert_ptr_nonnull(d);
-    while (readdir(d)) {
-        n++;
-    }
-    closedir(d);
-    return n;
-}
-
-/* The threads that nobody waits for have files of their own open. A sanitizer
- * may have begun one that stays, so there is an end to it. */
-static void settle(int threads)
-{
-    int i;
-
-    for (i = 0; i < 400 && count_threads() > threads; i++) {
-        poll(NULL, 0, 5);
-    }
-}
-
 START_TEST(test_free_early)
 {
-    int i, fd, before = count_threads();
+    int i, fd, before = qiotest_count_threads();
 
     for (i = 0; i < 100; i++) {
         struct qiop_dial *d = dial_new("tcp:localhost:9");
@@ -530,7 +505,7 @@ START_TEST(test_free_early)
         qiop_dial_free(d);
     }
     qiop_dial_free(NULL);
-    settle(before);
+    qiotest_settle_threads(before);
 }
 END_TEST
 

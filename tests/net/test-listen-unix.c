@@ -16,41 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "net/address.h"
+#include "listening.h"
 #include "net/listen.h"
-
-static int try_listen(const char *text, struct qiop_listen_sockets *l,
-                      QIOError **errp)
-{
-    QIOAddress *addr = qio_address_parse(text, errp);
-    int ret;
-
-    ck_assert_ptr_nonnull(addr);
-    ret = qiop_listen(addr, 5, l, errp);
-    qio_address_free(addr);
-    return ret;
-}
-
-static void listen_on(const char *text, struct qiop_listen_sockets *l)
-{
-    QIOError *err = NULL;
-
-    ck_assert_int_eq(try_listen(text, l, &err), err ? -1 : 0);
-    qiotest_ok(&err);
-    ck_assert_uint_ge(l->n, 1);
-}
-
-static void check_fails(const char *text, QIOErrorCode code, const char *says)
-{
-    struct qiop_listen_sockets l;
-    QIOError *err = NULL;
-
-    ck_assert_int_eq(try_listen(text, &l, &err), -1);
-    ck_assert_msg(strstr(qio_error_message(err), says), "%s",
-                  qio_error_message(err));
-    ck_assert_uint_eq(l.n, 0);
-    qiotest_error(&err, code);
-}
 
 static bool exists(const char *path)
 {
@@ -100,7 +67,7 @@ START_TEST(test_unix)
     size_t len;
 
     set_path("s");
-    listen_on(text, &l);
+    listening_on(text, &l);
     ck_assert_uint_eq(l.n, 1);
     ck_assert_str_eq(l.v[0].unlink_path, path);
     ck_assert_str_eq(qio_address_path(l.v[0].local), path);
@@ -110,15 +77,15 @@ START_TEST(test_unix)
     ck_assert(!exists(path));
 
     set_path("no-such-directory/s");
-    check_fails(text, QIO_ERROR_SYSTEM, "No such file");
-    check_fails("unix:", QIO_ERROR_INVALID, "missing");
+    listening_fails(text, QIO_ERROR_SYSTEM, "No such file");
+    listening_fails("unix:", QIO_ERROR_INVALID, "missing");
 
     set_path("");
     len = strlen(path);
     memset(path + len, 'p', 107 - len);
     path[107] = '\0';
     snprintf(text, sizeof(text), "unix:%s", path);
-    listen_on(text, &l);
+    listening_on(text, &l);
     ck_assert_int_eq(connect_path(path), 0);
     qiop_listen_sockets_free(&l);
     ck_assert(!exists(path));
@@ -135,7 +102,7 @@ START_TEST(test_unix_stale)
         set_path("s");
         close(bind_path(path, types[i], false));
         ck_assert(exists(path));
-        listen_on(text, &l);
+        listening_on(text, &l);
         ck_assert_int_eq(connect_path(path), 0);
         qiop_listen_sockets_free(&l);
         ck_assert(!exists(path));
@@ -161,7 +128,7 @@ START_TEST(test_unix_live)
 
         set_path("s");
         fd = bind_path(path, rows[i].type, rows[i].listening);
-        check_fails(text, QIO_ERROR_IN_USE, "another process has");
+        listening_fails(text, QIO_ERROR_IN_USE, "another process has");
         ck_assert(exists(path));
         if (rows[i].listening) {
             /* Asking made no connection. */
@@ -182,17 +149,17 @@ START_TEST(test_unix_not_a_socket)
     fd = open(path, O_CREAT | O_WRONLY, 0600);
     ck_assert_int_eq(write(fd, "x", 1), 1);
     close(fd);
-    check_fails(text, QIO_ERROR_IN_USE, "not a socket");
+    listening_fails(text, QIO_ERROR_IN_USE, "not a socket");
     ck_assert(exists(path));
 
     set_path("dangling");
     ck_assert_int_eq(symlink("nowhere", path), 0);
-    check_fails(text, QIO_ERROR_IN_USE, "not a socket");
+    listening_fails(text, QIO_ERROR_IN_USE, "not a socket");
     ck_assert(exists(path));
 
     set_path("dir");
     ck_assert_int_eq(mkdir(path, 0700), 0);
-    check_fails(text, QIO_ERROR_IN_USE, "not a socket");
+    listening_fails(text, QIO_ERROR_IN_USE, "not a socket");
 }
 END_TEST
 
@@ -202,7 +169,7 @@ START_TEST(test_unix_removes_only_its_own)
     int fd;
 
     set_path("s");
-    listen_on(text, &l);
+    listening_on(text, &l);
     /* Others have worse manners. */
     unlink(path);
     fd = bind_path(path, SOCK_STREAM, true);
@@ -220,7 +187,7 @@ START_TEST(test_unix_relative)
     set_path("rel");
     ck_assert_int_eq(chdir(qiotest_tmpdir()), 0);
     close(bind_path("rel", SOCK_STREAM, false));
-    listen_on("unix:rel", &l);
+    listening_on("unix:rel", &l);
     ck_assert_str_eq(l.v[0].unlink_path, path);
     ck_assert_int_eq(chdir("/"), 0);
     ck_assert(exists(path));
@@ -240,7 +207,7 @@ static int contender(int go, int stop)
     if (read(go, &c, 1) != 0) {
         return 3;
     }
-    if (try_listen(text, &l, &err) < 0) {
+    if (listening_try(text, &l, &err) < 0) {
         int code = qio_error_code(err) == QIO_ERROR_IN_USE ? 0 : 2;
 
         qio_error_free(err);
@@ -307,10 +274,10 @@ START_TEST(test_unix_locked_directory)
     dir = open(qiotest_tmpdir(), O_RDONLY | O_DIRECTORY);
     ck_assert_int_eq(flock(dir, LOCK_EX), 0);
     close(bind_path(path, SOCK_STREAM, false));
-    check_fails(text, QIO_ERROR_IN_USE, "keeps its directory locked");
+    listening_fails(text, QIO_ERROR_IN_USE, "keeps its directory locked");
     ck_assert(exists(path));
     set_path("new");
-    listen_on(text, &l);
+    listening_on(text, &l);
     qiop_listen_sockets_free(&l);
     close(dir);
 }
@@ -328,17 +295,17 @@ START_TEST(test_abstract)
     fd = open(name, O_CREAT | O_WRONLY, 0600);
     close(fd);
     snprintf(text, sizeof(text), "unix:%s,abstract", name);
-    listen_on(text, &l);
+    listening_on(text, &l);
     ck_assert(qio_address_abstract(l.v[0].local));
     ck_assert_str_eq(qio_address_path(l.v[0].local), name);
     ck_assert_ptr_null(l.v[0].unlink_path);
-    check_fails(text, QIO_ERROR_IN_USE, name);
+    listening_fails(text, QIO_ERROR_IN_USE, name);
     qiop_listen_sockets_free(&l);
     ck_assert(exists(name));
     ck_assert_int_eq(chdir("/"), 0);
 
-    listen_on("unix:,abstract", &unnamed);
-    listen_on("unix:,abstract", &other);
+    listening_on("unix:,abstract", &unnamed);
+    listening_on("unix:,abstract", &other);
     ck_assert(qio_address_abstract(unnamed.v[0].local));
     ck_assert_uint_gt(strlen(qio_address_path(unnamed.v[0].local)), 0);
     ck_assert(!qio_address_equal(unnamed.v[0].local, other.v[0].local));
@@ -354,7 +321,7 @@ START_TEST(test_fd_unix)
 
     set_path("s");
     snprintf(text, sizeof(text), "fd:%d", bind_path(path, SOCK_STREAM, true));
-    listen_on(text, &l);
+    listening_on(text, &l);
     qiop_listen_sockets_free(&l);
     ck_assert(exists(path));
 }

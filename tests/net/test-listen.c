@@ -14,41 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "net/address.h"
+#include "listening.h"
 #include "net/listen.h"
-
-static int try_listen(const char *text, struct qiop_listen_sockets *l,
-                      QIOError **errp)
-{
-    QIOAddress *addr = qio_address_parse(text, errp);
-    int ret;
-
-    ck_assert_ptr_nonnull(addr);
-    ret = qiop_listen(addr, 5, l, errp);
-    qio_address_free(addr);
-    return ret;
-}
-
-static void listen_on(const char *text, struct qiop_listen_sockets *l)
-{
-    QIOError *err = NULL;
-
-    ck_assert_int_eq(try_listen(text, l, &err), err ? -1 : 0);
-    qiotest_ok(&err);
-    ck_assert_uint_ge(l->n, 1);
-}
-
-static void check_fails(const char *text, QIOErrorCode code, const char *says)
-{
-    struct qiop_listen_sockets l;
-    QIOError *err = NULL;
-
-    ck_assert_int_eq(try_listen(text, &l, &err), -1);
-    ck_assert_msg(strstr(qio_error_message(err), says), "%s",
-                  qio_error_message(err));
-    ck_assert_uint_eq(l.n, 0);
-    qiotest_error(&err, code);
-}
 
 static int int_option(int fd, int level, int option)
 {
@@ -121,7 +88,7 @@ START_TEST(test_any)
     struct qiop_listen_sockets l;
     size_t i;
 
-    listen_on("tcp::0", &l);
+    listening_on("tcp::0", &l);
     ck_assert_uint_eq(l.n, have_any_ipv6() ? 2 : 1);
     for (i = 0; i < l.n; i++) {
         ck_assert_uint_ne(port_of(&l, i), 0);
@@ -165,7 +132,7 @@ START_TEST(test_families)
         if (rows[i].family == AF_INET6 && !have_ipv6()) {
             continue;
         }
-        listen_on(rows[i].text, &l);
+        listening_on(rows[i].text, &l);
         ck_assert_uint_eq(l.n, 1);
         ck_assert_int_eq(family_of(l.v[0].fd), rows[i].family);
         if (rows[i].v6only >= 0) {
@@ -183,7 +150,7 @@ START_TEST(test_name)
 {
     struct qiop_listen_sockets l;
 
-    listen_on("tcp:localhost:0,ipv4", &l);
+    listening_on("tcp:localhost:0,ipv4", &l);
     ck_assert_uint_eq(l.n, 1);
     ck_assert_str_eq(qio_address_host(l.v[0].local), "127.0.0.1");
     qiop_listen_sockets_free(&l);
@@ -197,7 +164,7 @@ START_TEST(test_inherited)
     socklen_t len = sizeof(sa);
     int client, server;
 
-    listen_on("tcp:127.0.0.1:0,keep-alive,keep-alive-idle=33", &l);
+    listening_on("tcp:127.0.0.1:0,keep-alive,keep-alive-idle=33", &l);
     ck_assert_int_eq(getsockname(l.v[0].fd, (struct sockaddr *)&sa, &len), 0);
     client = socket(AF_INET, SOCK_STREAM, 0);
     ck_assert_int_eq(connect(client, (struct sockaddr *)&sa, len), 0);
@@ -209,8 +176,8 @@ START_TEST(test_inherited)
     close(client);
     close(server);
     qiop_listen_sockets_free(&l);
-    check_fails("tcp:127.0.0.1:0,keep-alive,keep-alive-count=4000000000",
-                QIO_ERROR_INVALID, "keep-alive-count");
+    listening_fails("tcp:127.0.0.1:0,keep-alive,keep-alive-count=4000000000",
+                    QIO_ERROR_INVALID, "keep-alive-count");
 }
 END_TEST
 
@@ -219,19 +186,19 @@ START_TEST(test_in_use)
     struct qiop_listen_sockets l;
     char text[96], says[96];
 
-    listen_on("tcp:127.0.0.1:0", &l);
+    listening_on("tcp:127.0.0.1:0", &l);
     snprintf(text, sizeof(text), "tcp:127.0.0.1:%u", port_of(&l, 0));
     snprintf(says, sizeof(says), "'127.0.0.1:%u': Address already in use",
              port_of(&l, 0));
-    check_fails(text, QIO_ERROR_IN_USE, says);
+    listening_fails(text, QIO_ERROR_IN_USE, says);
     snprintf(text, sizeof(text), "tcp:127.0.0.1:%u,to=%u", port_of(&l, 0),
              port_of(&l, 0));
-    check_fails(text, QIO_ERROR_IN_USE, says);
+    listening_fails(text, QIO_ERROR_IN_USE, says);
     qiop_listen_sockets_free(&l);
-    check_fails("tcp:192.0.2.99:0", QIO_ERROR_SYSTEM, "192.0.2.99");
-    check_fails("tcp:localhost:0,numeric", QIO_ERROR_RESOLVE, "numeric");
-    check_fails("tcp:127.0.0.1:no-such-service-x", QIO_ERROR_RESOLVE,
-                "no-such-service-x");
+    listening_fails("tcp:192.0.2.99:0", QIO_ERROR_SYSTEM, "192.0.2.99");
+    listening_fails("tcp:localhost:0,numeric", QIO_ERROR_RESOLVE, "numeric");
+    listening_fails("tcp:127.0.0.1:no-such-service-x", QIO_ERROR_RESOLVE,
+                    "no-such-service-x");
 }
 END_TEST
 
@@ -239,7 +206,7 @@ END_TEST
 static unsigned take_port(const char *text, struct qiop_listen_sockets *l)
 {
     for (;;) {
-        listen_on(text, l);
+        listening_on(text, l);
         if (port_of(l, 0) < 65000) {
             return port_of(l, 0);
         }
@@ -255,7 +222,7 @@ START_TEST(test_range)
     char text[96];
 
     snprintf(text, sizeof(text), "tcp:127.0.0.1:%u,to=%u", port, port + 500);
-    listen_on(text, &next);
+    listening_on(text, &next);
     ck_assert_uint_eq(next.n, 1);
     ck_assert_uint_gt(port_of(&next, 0), port);
     ck_assert_uint_le(port_of(&next, 0), port + 500);
@@ -263,7 +230,7 @@ START_TEST(test_range)
     /* The whole range is taken now, by us or by others. */
     snprintf(text, sizeof(text), "tcp:127.0.0.1:%u,to=%u", port,
              port_of(&next, 0));
-    if (try_listen(text, &full, &err) < 0) {
+    if (listening_try(text, &full, &err) < 0) {
         ck_assert_ptr_nonnull(strstr(qio_error_message(err), "no port from"));
         qiotest_error(&err, QIO_ERROR_IN_USE);
     } else {
@@ -273,7 +240,7 @@ START_TEST(test_range)
     qiop_listen_sockets_free(&l);
 
     /* The kernel's choice needs no range. */
-    listen_on("tcp:127.0.0.1:0,to=1", &l);
+    listening_on("tcp:127.0.0.1:0,to=1", &l);
     ck_assert_uint_ne(port_of(&l, 0), 0);
     qiop_listen_sockets_free(&l);
 }
@@ -291,14 +258,14 @@ START_TEST(test_partly_taken)
     /* In a range, a port that is free on both is preferred ... */
     port = take_port("tcp::0,ipv6", &taken);
     snprintf(text, sizeof(text), "tcp::%u,to=%u", port, port + 500);
-    listen_on(text, &l);
+    listening_on(text, &l);
     ck_assert_uint_eq(l.n, 2);
     ck_assert_uint_gt(port_of(&l, 0), port);
     ck_assert_uint_eq(port_of(&l, 1), port_of(&l, 0));
     qiop_listen_sockets_free(&l);
     /* ... and one that is free on some is better than none. */
     snprintf(text, sizeof(text), "tcp::%u", port);
-    listen_on(text, &l);
+    listening_on(text, &l);
     ck_assert_uint_eq(l.n, 1);
     ck_assert_int_eq(family_of(l.v[0].fd), AF_INET);
     qiop_listen_sockets_free(&l);
@@ -307,7 +274,7 @@ START_TEST(test_partly_taken)
     /* Taken for IPv4: IPv6 alone. */
     port = take_port("tcp::0,ipv4", &taken);
     snprintf(text, sizeof(text), "tcp::%u,ipv4,ipv6", port);
-    listen_on(text, &l);
+    listening_on(text, &l);
     ck_assert_uint_eq(l.n, 1);
     ck_assert_int_eq(int_option(l.v[0].fd, IPPROTO_IPV6, IPV6_V6ONLY), 1);
     qiop_listen_sockets_free(&l);
@@ -319,7 +286,7 @@ START_TEST(test_mptcp)
 {
     struct qiop_listen_sockets l;
 
-    listen_on("tcp:127.0.0.1:0,mptcp", &l);
+    listening_on("tcp:127.0.0.1:0,mptcp", &l);
     ck_assert_int_eq(connect_ip("127.0.0.1", port_of(&l, 0)), 0);
     qiop_listen_sockets_free(&l);
 }
@@ -333,7 +300,7 @@ START_TEST(test_vsock)
     QIOError *err = NULL;
     char text[64];
 
-    if (try_listen("vsock:any:4294967295", &l, &err) < 0) {
+    if (listening_try("vsock:any:4294967295", &l, &err) < 0) {
         /* A kernel without it says so by an ordinary error. */
         ck_assert_int_ne(qio_error_errno(err), 0);
         qiotest_error(&err, QIO_ERROR_SYSTEM);
@@ -343,7 +310,7 @@ START_TEST(test_vsock)
     ck_assert_uint_ne(qio_address_vsock_port(l.v[0].local), UINT32_MAX);
     snprintf(text, sizeof(text), "vsock:any:%u",
              qio_address_vsock_port(l.v[0].local));
-    ck_assert_int_eq(try_listen(text, &other, &err), -1);
+    ck_assert_int_eq(listening_try(text, &other, &err), -1);
     qiotest_error(&err, QIO_ERROR_IN_USE);
     qiop_listen_sockets_free(&l);
 }
@@ -356,7 +323,7 @@ static void check_fd_fails(int fd, const char *says)
     char text[32];
 
     snprintf(text, sizeof(text), "fd:%d", fd);
-    check_fails(text, QIO_ERROR_INVALID, says);
+    listening_fails(text, QIO_ERROR_INVALID, says);
     if (fd < 1000) {
         ck_assert_int_ge(fcntl(fd, F_GETFD), 0);
         close(fd);
@@ -380,7 +347,7 @@ START_TEST(test_fd)
             ck_assert_int_eq(listen(fd, 5), 0);
         }
         snprintf(text, sizeof(text), "fd:%d", fd);
-        listen_on(text, &l);
+        listening_on(text, &l);
         ck_assert_uint_eq(l.n, 1);
         ck_assert_int_eq(l.v[0].fd, fd);
         ck_assert(fcntl(fd, F_GETFL) & O_NONBLOCK);

@@ -4,7 +4,6 @@
 #include "qiotest.h"
 
 #include <arpa/inet.h>
-#include <dirent.h>
 #include <poll.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -277,35 +276,11 @@ START_TEST(test_resolver_error)
 }
 END_TEST
 
-static int count_threads(void)
-{
-    DIR *d = opendir("/proc/self/task");
-    int n = 0;
-
-    ck_assert_ptr_nonnull(d);
-    while (readdir(d)) {
-        n++;
-    }
-    closedir(d);
-    return n;
-}
-
-/* The threads that nobody waits for have files of their own open. A sanitizer
- * may have begun one that stays, so there is an end to it. */
-static void settle(int threads)
-{
-    int i;
-
-    for (i = 0; i < 400 && count_threads() > threads; i++) {
-        poll(NULL, 0, 5);
-    }
-}
-
 /* The thread finds nobody there, at whatever point it is. */
 START_TEST(test_resolver_free_early)
 {
     QIOAddress *addr = parse("tcp:localhost:5");
-    int i, before = count_threads();
+    int i, before = qiotest_count_threads();
 
     for (i = 0; i < 300; i++) {
         QIOError *err = NULL;
@@ -319,7 +294,7 @@ START_TEST(test_resolver_free_early)
         }
         qiop_resolver_free(r);
     }
-    settle(before);
+    qiotest_settle_threads(before);
     qio_address_free(addr);
 }
 END_TEST
