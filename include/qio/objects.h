@@ -14,7 +14,8 @@
  *   tls-creds-anon  endpoint=… [verify-peer=on]
  *                   and on each of them [priority=TEXT] [min-version=1.2|1.3]
  *                   [max-version=1.2|1.3] [groups=NAME:NAME...]
- *                   [alpn=NAME:NAME...] [tls-engine=auto|ipsec-mb|aead|gnutls]
+ *                   [alpn=NAME:NAME...] [handshake-limit=BYTES]
+ *                   [tls-engine=auto|ipsec-mb|aead|gnutls]
  *                   and on the first two [resumption=on];
  *                   tls-config.h says what they mean
  *   authz-simple    identity=TEXT

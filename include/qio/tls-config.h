@@ -18,6 +18,9 @@
  *                         one first; the server's order counts. A server
  *                         refuses a client that offers others only; which it
  *                         was is QIO_TLS_FACT_ALPN
+ *   handshake-limit=BYTES how much a peer may send before the handshake is
+ *                         over (131072; 4096 at least, 16777216 at most). A
+ *                         longer one fails with QIO_ERROR_TLS
  *   tls-engine=NAME       see qio_tls_creds_set_engine()
  *
  * x509

@@ -130,6 +130,19 @@ static int set_version(QIOTLSConfig *config, const struct property *p,
     return 0;
 }
 
+static int set_handshake_limit(QIOTLSConfig *config, const struct property *p,
+                               const char *value, QIOError **errp)
+{
+    uint64_t n;
+
+    if (qiop_optstr_uint(value, QIOP_HANDSHAKE_LIMIT_MAX, &n) < 0 ||
+        n < QIOP_HANDSHAKE_LIMIT_MIN) {
+        return invalid(errp, p, "is a number of bytes from 4096 to 16777216");
+    }
+    config->handshake_limit = (uint32_t)n;
+    return 0;
+}
+
 #define AT(field) offsetof(QIOTLSConfig, field)
 
 static const struct property properties[] = {
@@ -141,6 +154,7 @@ static const struct property properties[] = {
     {"priority", ALL, set_text, AT(priority), 0},
     {"groups", ALL, set_text, AT(groups), 0},
     {"alpn", ALL, set_alpn, AT(alpn), 0},
+    {"handshake-limit", ALL, set_handshake_limit, 0, 0},
     {"resumption", X509 | PSK, set_bool, AT(resumption), 0},
     {"tls-engine", ALL, set_text, AT(engine), 0},
     {"dir", X509 | PSK, set_text, AT(dir), 0},
@@ -182,6 +196,7 @@ QIOTLSConfig *qio_tls_config_new(QIOTLSCredsKind kind, QIOTLSEndpoint endpoint,
     }
     config->kind = kind;
     config->endpoint = endpoint;
+    config->handshake_limit = QIOP_HANDSHAKE_LIMIT;
     return config;
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <qio/tls-config.h>
 
 /* Shared by the configs and credentials that have it; freed with the last. */
@@ -15,6 +16,12 @@ struct qiop_psk_func {
     void (*destroy)(void *opaque);
 };
 
+/* Input of a handshake: room for a long chain of certificates with the large
+ * signatures of post-quantum algorithms. */
+#define QIOP_HANDSHAKE_LIMIT (128u << 10)
+#define QIOP_HANDSHAKE_LIMIT_MIN (4u << 10)
+#define QIOP_HANDSHAKE_LIMIT_MAX (16u << 20)
+
 /* Protocols, separated by ":". */
 #define QIOP_ALPN_MAX 8
 
@@ -24,6 +31,7 @@ struct QIOTLSConfig {
     unsigned flags; /* QIO_TLS_CREDS_* */
     bool system_trust;
     bool resumption;
+    uint32_t handshake_limit; /* bytes */
     /* 12 or 13; 0: not set. */
     int min_version, max_version;
     /* Texts that are kept as they are; NULL: not set. */

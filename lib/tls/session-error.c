@@ -189,6 +189,13 @@ QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert)
         return simple(QIO_ERROR_TLS, code,
                       "no TLS version or cipher suite in common: the peer has "
                       "another kind of credentials, or another priority");
+    case GNUTLS_E_HANDSHAKE_TOO_LARGE:
+        *alert = GNUTLS_A_HANDSHAKE_FAILURE;
+        qio_error_set_tls(&err, QIO_ERROR_TLS, code,
+                          "the peer's TLS handshake is longer than the limit "
+                          "of %u bytes",
+                          s->creds->config->handshake_limit);
+        return err;
     case GNUTLS_E_NO_APPLICATION_PROTOCOL:
         return simple(QIO_ERROR_TLS, code,
                       "the client offers no application protocol of ours");

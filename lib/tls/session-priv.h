@@ -71,8 +71,9 @@ struct qiop_tls_session {
 
     /* open_lock */
     struct qiop_queue in;
-    size_t in_record; /* of the record at the head, bytes not yet pulled */
-    size_t in_size;   /* how far to read ahead */
+    uint32_t in_handshake; /* bytes before its end */
+    size_t in_record;      /* of the record at the head, bytes not yet pulled */
+    size_t in_size;        /* how far to read ahead */
     size_t in_max;
     bool in_bad;    /* what is at the head is no TLS record */
     bool only_data; /* the handshake of TLS 1.3 is over: one type remains */

@@ -42,6 +42,20 @@ bool qiop_tls_input_whole(struct qiop_tls_session *s)
     return !s->in_bad && len >= size;
 }
 
+static bool too_long(const struct qiop_tls_session *s)
+{
+    return s->in_handshake > s->creds->config->handshake_limit;
+}
+
+/* Nobody may make us work and remember without end before we know him. */
+static bool count_handshake(struct qiop_tls_session *s, size_t len)
+{
+    if (!too_long(s)) {
+        s->in_handshake += (uint32_t)len;
+    }
+    return !too_long(s);
+}
+
 static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
 {
     struct qiop_tls_session *s = ptr;
@@ -58,6 +72,10 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
     }
     if (len > s->in_record) {
         len = s->in_record;
+    }
+    if (!s->done && !count_handshake(s, len)) {
+        gnutls_transport_set_errno(s->tls, EMSGSIZE);
+        return -1;
     }
     len = qiop_queue_take(&s->in, buf, len);
     s->in_record -= len;
@@ -235,6 +253,11 @@ static int setup(struct qiop_tls_session *s)
     }
     if (ret < 0) {
         return ret;
+    }
+    /* Of one message, ours as well; what is counted here is never less. */
+    if (s->creds->config->handshake_limit > QIOP_HANDSHAKE_LIMIT) {
+        gnutls_handshake_set_max_packet_length(
+            s->tls, s->creds->config->handshake_limit);
     }
     gnutls_session_set_ptr(s->tls, s);
     gnutls_transport_set_ptr(s->tls, s);
@@ -498,6 +521,9 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
         (ret == GNUTLS_E_WARNING_ALERT_RECEIVED && ++warnings < WARNINGS_MAX));
     if (ret == GNUTLS_E_AGAIN) {
         return starved(s, errp);
+    }
+    if (ret < 0 && too_long(s)) {
+        ret = GNUTLS_E_HANDSHAKE_TOO_LARGE;
     }
     /* GnuTLS has many names for it. */
     s->no_memory |=

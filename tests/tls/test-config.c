@@ -417,6 +417,146 @@ START_TEST(bad_values)
 }
 END_TEST
 
+/* A certificate with many names, of role. */
+static void write_long(const char *role)
+{
+    static char names[6][1500];
+    struct tlscert_spec spec = {.cn = "long"};
+    struct tlscert cert[8];
+    char name[32];
+    size_t i;
+
+    for (i = 0; i < 6; i++) {
+        memset(names[i], 'a' + (int)i, sizeof(names[i]) - 1);
+        spec.dns[i] = names[i];
+    }
+    for (i = 0; i < 8; i++) {
+        tlscert_make(&cert[i], &spec, &ca);
+    }
+    snprintf(name, sizeof(name), "%s-cert.pem", role);
+    tlscert_write(dir, name, &cert[0], &cert[1], &cert[2], &cert[3], &cert[4],
+                  &cert[5], &cert[6], &cert[7], NULL);
+    snprintf(name, sizeof(name), "%s-key.pem", role);
+    tlscert_write_key(dir, name, &cert[0], NULL);
+    for (i = 0; i < 8; i++) {
+        tlscert_free(&cert[i]);
+    }
+}
+
+/* In dir, for one version, with a limit on the peer's handshake. */
+static QIOTLSCreds *limited(QIOTLSEndpoint endpoint, int version,
+                            const char *bytes)
+{
+    QIOTLSConfig *config =
+        qio_tls_config_new(QIO_TLS_CREDS_X509, endpoint, NULL);
+    QIOError *err = NULL;
+    QIOTLSCreds *creds;
+
+    set(config, "dir", dir);
+    set(config, "sanity-check", "off");
+    set(config, "max-version", version ? "1.3" : "1.2");
+    set(config, "handshake-limit", bytes);
+    creds = qio_tls_creds_new(config, &err);
+    qiotest_ok(&err);
+    qio_tls_config_free(config);
+    return creds;
+}
+
+static void too_long(int ret, QIOError *err)
+{
+    ck_assert_int_eq(ret, -1);
+    ck_assert_int_eq(qio_error_code(err), QIO_ERROR_TLS);
+    ck_assert_str_eq(
+        qio_error_message(err),
+        "the peer's TLS handshake is longer than the limit of 8192 bytes");
+}
+
+/* Whoever says too much before it is known is sent away, and told so. */
+START_TEST(handshake_limit_server)
+{
+    struct sessionpair p;
+
+    write_long("client");
+    run(&p, limited(CLIENT, _i, "16384"), limited(SERVER, _i, "8192"),
+        "localhost");
+    too_long(p.server_ret, p.server_err);
+    if (p.client_ret == 0) {
+        sessionpair_client_reads(&p);
+    }
+    ck_assert_int_eq(qio_error_code(p.client_err), QIO_ERROR_TLS_REJECTED);
+    ck_assert_int_eq(qio_error_tls_alert(p.client_err), 40);
+    sessionpair_free(&p);
+    run(&p, limited(CLIENT, _i, "4096"), limited(SERVER, _i, "32768"),
+        "localhost");
+    expect_described(&p, _i ? "TLS1.3" : "TLS1.2");
+}
+END_TEST
+
+START_TEST(handshake_limit_client)
+{
+    struct sessionpair p;
+
+    write_long("server");
+    run(&p, limited(CLIENT, _i, "8192"), limited(SERVER, _i, "4096"),
+        "localhost");
+    too_long(p.client_ret, p.client_err);
+    ck_assert_int_eq(p.server_ret, -1);
+    ck_assert_int_eq(qio_error_code(p.server_err), QIO_ERROR_TLS_REJECTED);
+    sessionpair_free(&p);
+}
+END_TEST
+
+/* A client hello that says it has 16 MiB, or one that comes in crumbs of which
+ * most is records' headers. */
+START_TEST(handshake_limit_endless)
+{
+    static const uint8_t large[] = {22, 3, 1, 0, 8, 1, 255, 255, 255};
+    static const uint8_t crumbs[] = {22, 3, 1,         0,         8,
+                                     1,  0, 8000 >> 8, 8000 & 255};
+    uint8_t rec[13] = {0};
+    QIOTLSCreds *creds = limited(SERVER, 1, "8192");
+    struct qiop_tls_session *s;
+    QIOError *err = NULL;
+    int ret = QIOP_TLS_BLOCK, n = 0;
+
+    memcpy(rec, _i ? crumbs : large, 9);
+    s = qiop_tls_session_new(creds, SERVER, NULL, &err);
+    while (ret == QIOP_TLS_BLOCK) {
+        size_t avail;
+        uint8_t *p = qiop_tls_session_input_reserve(s, &avail, &err);
+
+        memcpy(p, rec, sizeof(rec));
+        qiop_tls_session_input_commit(s, sizeof(rec), avail);
+        ret = qiop_tls_session_handshake(s, &err);
+        memset(rec + 5, 0, 8);
+        ck_assert_int_le(++n, 8192 / 13 + 1);
+    }
+    too_long(ret, err);
+    ck_assert_uint_gt(qiop_tls_session_output_len(s), 0);
+    qio_error_free(err);
+    qiop_tls_session_free(s);
+    qio_tls_creds_unref(creds);
+}
+END_TEST
+
+START_TEST(handshake_limit_values)
+{
+    static const char *const bad[] = {"", "0", "4095", "16777217", "8K", "-1"};
+    QIOTLSConfig *config = qio_tls_config_new(QIO_TLS_CREDS_PSK, SERVER, NULL);
+    QIOError *err = NULL;
+    size_t i;
+
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        ck_assert_int_eq(
+            qio_tls_config_set(config, "handshake-limit", bad[i], &err), -1);
+        qiotest_error(&err, QIO_ERROR_INVALID);
+    }
+    set(config, "handshake-limit", "4096");
+    set(config, "handshake-limit", "16777216");
+    qio_tls_config_free(config);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tls-config");
@@ -430,5 +570,9 @@ int main(void)
     tcase_add_test(tc, system_trust);
     tcase_add_test(tc, psk_func);
     tcase_add_test(tc, bad_values);
+    tcase_add_loop_test(tc, handshake_limit_server, 0, 2);
+    tcase_add_loop_test(tc, handshake_limit_client, 0, 2);
+    tcase_add_loop_test(tc, handshake_limit_endless, 0, 2);
+    tcase_add_test(tc, handshake_limit_values);
     return qiotest_main(s);
 }
