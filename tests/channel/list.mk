@@ -19,6 +19,7 @@ channel_tests = \
 	tests/channel/test-socket \
 	tests/channel/test-tls \
 	tests/channel/test-tls-duplex \
+	tests/channel/test-tls-handshake \
 	tests/channel/test-trickle \
 	tests/channel/test-unix \
 	tests/channel/test-websocket \
