@@ -2,6 +2,7 @@
 doc_files = \
 	doc/architecture.md \
 	doc/loop.md \
+	doc/migration-channels.md \
 	doc/migration-stream.md \
 	doc/performance.md \
 	doc/tutorial.md \

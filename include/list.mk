@@ -26,6 +26,7 @@ qio_headers = \
 	include/qio/websocket.h
 
 migration_headers = \
+	include/qio/migration/channels.h \
 	include/qio/migration/connect.h \
 	include/qio/migration/follow.h \
 	include/qio/migration/migration.h \

@@ -1,4 +1,11 @@
 migration_sources = \
+	lib/migration/channels-hello.c \
+	lib/migration/channels-in.c \
+	lib/migration/channels-out.c \
+	lib/migration/channels-priv.h \
+	lib/migration/channels-wire.c \
+	lib/migration/channels-wire.h \
+	lib/migration/channels.c \
 	lib/migration/connect.c \
 	lib/migration/follow.c \
 	lib/migration/json-scan.c \

@@ -1,4 +1,7 @@
 migration_tests = \
+	tests/migration/test-channels \
+	tests/migration/test-channels-contract \
+	tests/migration/test-channels-wire \
 	tests/migration/test-connect \
 	tests/migration/test-connect-async \
 	tests/migration/test-follow \
@@ -18,3 +21,9 @@ tests_migration_test_stream_output_SOURCES = \
 
 tests_migration_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
 tests_migration_test_connect_async_SOURCES = tests/migration/test-connect-async.c tests/loop/waiter.h
+
+migration_manypair = tests/migration/manypair.c tests/migration/manypair.h
+tests_migration_test_channels_SOURCES = \
+	tests/migration/test-channels.c $(migration_manypair)
+tests_migration_test_channels_contract_SOURCES = \
+	tests/migration/test-channels-contract.c $(migration_manypair)

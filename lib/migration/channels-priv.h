@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Inside of a channel that stands on many others. */
+#ifndef QIOP_MIGRATION_CHANNELS_PRIV_H
+#define QIOP_MIGRATION_CHANNELS_PRIV_H
+
+#include <pthread.h>
+#include <qio/channel-ops.h>
+#include <qio/migration/channels.h>
+#include "channels-wire.h"
+
+_Static_assert(QIOP_CHANNELS_MAX == QIO_MIGRATION_CHANNELS_MAX,
+               "the header and the format agree");
+
+/* What we cut blocks to: large enough for TLS to seal and send at once, small
+ * enough for two to be under way in what programs write at a time. */
+#define QIOP_BLOCK_SIZE (512u << 10)
+/* At most: the rest of a block, the end, or a hello. */
+#define QIOP_LANE_OUT (QIOP_BLOCK_SIZE + 2 * QIOP_BLOCK_LEN + QIOP_HELLO_LEN)
+/* Pieces of an iovec that are looked at at once. */
+#define QIOP_LANE_IOV 16
+
+/* One of the connections. */
+struct qiop_lane {
+    QIOChannel *ioc;
+    /* What is accepted, or ours to say, and not taken by ioc yet. */
+    uint8_t *out;
+    size_t out_start;
+    size_t out_len;
+    bool out_ends;    /* after it this direction does */
+    bool out_blocked; /* ioc holds something back */
+    /* The header that is being read; the first one is an answer. */
+    uint8_t head[QIOP_HELLO_LEN];
+    size_t head_len;
+    bool answered;
+    uint32_t left; /* of the block whose header came */
+};
+
+struct qiop_channels {
+    bool server;
+    bool greeted;
+    unsigned count;  /* 0: not known yet */
+    unsigned joined; /* so many are there */
+    uint8_t token[QIOP_TOKEN_LEN];
+    uint32_t block_max; /* what the other side announced */
+    struct qiop_lane lanes[QIOP_CHANNELS_MAX];
+
+    pthread_mutex_t in_lock;
+    QIOError *in_err; /* stays */
+    struct qiop_order order;
+
+    pthread_mutex_t out_lock;
+    QIOError *out_err; /* stays */
+    uint64_t number;   /* of the next block */
+    uint64_t offset;
+    unsigned turn; /* whose turn it is */
+};
+
+/* How a connection introduced itself, and who reads that. */
+struct QIOMigrationHello {
+    struct qiop_hello hello;
+    QIOError *err; /* of one that was read by a task */
+};
+
+/* The bytes of a hello on this connection, bound to its TLS. 0 or -1. */
+int qiop_hello_make(struct qiop_hello *h, QIOChannel *ioc,
+                    uint8_t data[QIOP_HELLO_LEN], QIOError **errp);
+/* Read and verify one, of this type. 0 or -1. */
+int qiop_hello_check(struct qiop_hello *h, QIOChannel *ioc,
+                     const uint8_t data[QIOP_HELLO_LEN],
+                     enum qiop_hello_type type, QIOError **errp);
+
+/* "connection 2 of 4: " in front of what befell it. -1. */
+int qiop_lane_failed(const struct qiop_channels *c, const struct qiop_lane *l,
+                     QIOError *err, QIOError **errp);
+/* The same for one that ended in the middle of something. */
+int qiop_lane_ended(const struct qiop_channels *c, const struct qiop_lane *l,
+                    QIOError **errp);
+
+/* ---- reading; in_lock is held ---- */
+
+/* As the readv slot. */
+ssize_t qiop_channels_read(struct qiop_channels *c, const struct iovec *iov,
+                           size_t niov, QIOError **errp);
+void qiop_channels_poll_in(struct qiop_channels *c, QIOPollSet *set);
+
+/* ---- writing; out_lock is held ---- */
+
+/* As the writev slot. */
+ssize_t qiop_channels_write(struct qiop_channels *c, const struct iovec *iov,
+                            size_t niov, QIOError **errp);
+/* As the flush slot. */
+int qiop_channels_flush(struct qiop_channels *c, QIOError **errp);
+/* Something of ours, to be flushed; it must have room. 0 or -1. */
+int qiop_lane_say(struct qiop_lane *l, const void *data, size_t len,
+                  QIOError **errp);
+/* The end of all blocks, on all connections. */
+int qiop_channels_end(struct qiop_channels *c, QIOError **errp);
+void qiop_channels_poll_flush(struct qiop_channels *c, unsigned as,
+                              QIOPollSet *set);
+
+#endif

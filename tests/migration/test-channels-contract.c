@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The contract, run by channels that stand on several others. */
+#include <config.h>
+#include "contract.h"
+#include "manypair.h"
+#include "qiotest.h"
+
+static struct manypair one = {.count = 1};
+static struct manypair three = {.count = 3};
+static struct manypair two_tls = {.count = 2, .tls = true};
+
+#define TRAITS (CONTRACT_HALF_CLOSE | CONTRACT_CLOSE_IS_ABRUPT)
+
+static const struct qio_contract contracts[] = {
+    {"one connection", pair_many, &one, TRAITS | CONTRACT_BRIEF, 0},
+    {"three connections", pair_many, &three, TRAITS, 0},
+    {"three connections, non-blocking", pair_many, &three,
+     TRAITS | CONTRACT_NONBLOCKING, 0},
+    {"two TLS connections in a loop", pair_many, &two_tls,
+     TRAITS | CONTRACT_LOOP | CONTRACT_BRIEF, 0},
+};
+
+int main(void)
+{
+    Suite *s = suite_create("contract of channels");
+
+    for (size_t i = 0; i < sizeof(contracts) / sizeof(contracts[0]); i++) {
+        qio_contract_suite(s, &contracts[i]);
+    }
+    return qiotest_main(s);
+}
