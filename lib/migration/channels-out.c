@@ -252,13 +252,20 @@ int qiop_channels_end(struct qiop_channels *c, QIOError **errp)
 void qiop_channels_poll_flush(struct qiop_channels *c, unsigned as,
                               QIOPollSet *set)
 {
+    bool waits = false;
+
     for (unsigned i = 0; i < c->count; i++) {
         struct qiop_lane *l = &c->lanes[i];
 
+        waits |= l->out_len || l->out_blocked;
         if (l->out_len) {
             qio_poll_set_below(set, l->ioc, QIO_EVENT_OUT, as);
         } else if (l->out_blocked) {
             qio_poll_set_below(set, l->ioc, QIO_EVENT_FLUSH, as);
         }
+    }
+    /* Another thread has flushed it all. */
+    if (!waits && as == QIO_EVENT_FLUSH) {
+        qio_poll_set_ready(set, as);
     }
 }
