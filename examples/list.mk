@@ -4,6 +4,7 @@
 example_programs = \
 	examples/copy-file \
 	examples/loop-poll \
+	examples/nbd-info \
 	examples/qio-websocket-proxy \
 	examples/rot13 \
 	examples/tls-echo-client \
@@ -37,6 +38,8 @@ examples_loop_libuv_LDADD = libqio.la $(LIBUV_LIBS)
 examples_loop_poll_SOURCES = examples/loop-poll.c $(loop_transfer)
 examples_loop_poll_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_loop_poll_LDADD = libqio.la
+examples_nbd_info_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_nbd_info_LDADD = libqio.la
 examples_rot13_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_rot13_LDADD = libqio.la
 examples_tls_echo_client_CPPFLAGS = $(QIO_CPPFLAGS)

@@ -39,7 +39,8 @@ QIO_BEGIN_DECLS
  *   creds and authz; or NULL.
  * Errors: QIO_ERROR_INVALID (credentials for the other endpoint),
  *   QIO_ERROR_NOMEM.
- * Opening fails with QIO_ERROR_TLS (protocol), QIO_ERROR_TLS_VERIFY and
+ * Opening fails with QIO_ERROR_TLS (protocol, and bytes that base holds before
+ *   a client has said anything), QIO_ERROR_TLS_VERIFY and
  *   QIO_ERROR_AUTHZ (we refuse, the peer is told by an alert),
  *   QIO_ERROR_TLS_REJECTED (the peer refuses). In TLS 1.3 a client may learn
  *   of its rejection only from its first read or write.
@@ -53,6 +54,27 @@ QIO_API QIOChannel *qio_channel_tls_new_server(QIOChannel *base,
                                                QIOTLSCreds *creds,
                                                QIOAuthz *authz,
                                                QIOError **errp) QIO_MUST_CHECK;
+
+/*
+ * qio_channel_tls_check_upgrade: for protocols that go on with TLS in the
+ * middle of a stream (STARTTLS): whether base is silent, as it must be when TLS
+ * is put on it. What came earlier is plaintext, of the peer or of somebody in
+ * between, and must not count as anything that comes later.
+ *
+ * A server calls this when it has read the request for TLS, before it says yes;
+ * a client when it has read the yes. The protocol's own reader may have read
+ * on: unread is how many bytes it holds that it has not used. Channels hold
+ * none: a layer, of TLS or websocket, gives out here what it has read ahead.
+ * Opening a TLS client looks once more by itself, and fails likewise.
+ *
+ * From then on only the TLS channel touches base: no watch of it, no reader.
+ *
+ * Returns: 0: silent, or at its end; -1: do not go on with base.
+ * Errors: QIO_ERROR_TLS (bytes came early), or what broke the transport.
+ * Never blocks. Threads: a reader's. Since: 0.1
+ */
+QIO_API int qio_channel_tls_check_upgrade(QIOChannel *base, size_t unread,
+                                          QIOError **errp) QIO_MUST_CHECK;
 
 /* qio_channel_open_sync() under its familiar name. Since: 0.1 */
 QIO_API int qio_channel_tls_handshake(QIOChannel *ioc, int timeout_ms,

@@ -35,6 +35,7 @@ struct tls {
     atomic_bool out_blocked; /* the base took only a part */
     atomic_bool base_holds;  /* the base accepted what it has not sent */
     atomic_uint shut;
+    bool client;
     bool started;
 };
 
@@ -174,7 +175,6 @@ static int find_hostname(QIOChannel *ioc, struct tls *t, QIOError **errp)
 {
     const char *name = NULL;
 
-    t->started = true;
     if (!qiop_tls_session_needs_hostname(t->session) ||
         qio_channel_query(qio_channel_base(ioc), QIO_CHANNEL_QUERY_PEER_NAME,
                           &name, NULL) ||
@@ -182,6 +182,17 @@ static int find_hostname(QIOChannel *ioc, struct tls *t, QIOError **errp)
         return 0;
     }
     return qiop_tls_session_set_hostname(t->session, name, errp);
+}
+
+static int start(QIOChannel *ioc, struct tls *t, QIOError **errp)
+{
+    t->started = true;
+    /* A server speaks second. */
+    if (t->client &&
+        qio_channel_tls_check_upgrade(qio_channel_base(ioc), 0, errp)) {
+        return -1;
+    }
+    return find_hostname(ioc, t, errp);
 }
 
 /* The handshake is over, or over for us; its last bytes have to leave. */
@@ -198,7 +209,7 @@ static int tls_advance(QIOChannel *ioc, QIOError **errp)
     struct tls *t = qio_channel_private(ioc);
     int ret, filled = 0, i;
 
-    if (!t->started && find_hostname(ioc, t, errp)) {
+    if (!t->started && start(ioc, t, errp)) {
         return -1;
     }
     for (i = 0; i < TRIES; i++) {
@@ -522,6 +533,7 @@ static QIOChannel *tls_new(QIOChannel *base, QIOTLSCreds *creds,
     pthread_mutex_init(&t->in_lock, NULL);
     pthread_mutex_init(&t->out_lock, NULL);
     qiop_queue_init(&t->flight, 0);
+    t->client = endpoint == QIO_TLS_ENDPOINT_CLIENT;
     t->session = qiop_tls_session_new(creds, endpoint, authz, errp);
     if (!t->session || (hostname && qiop_tls_session_set_hostname(
                                         t->session, hostname, errp))) {

@@ -99,6 +99,26 @@ listens()
     return 1
 }
 
+# free_port: one that nobody listens on; needs python3.
+free_port()
+{
+    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
+print(s.getsockname()[1])'
+}
+
+# listening PORT: wait until somebody does.
+listening()
+{
+    local i
+
+    for ((i = 0; i < 200; i++)); do
+        grep -qi "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F:]* 0A" \
+            /proc/net/tcp && return 0
+        sleep 0.02
+    done
+    return 1
+}
+
 # ended NAME [SECONDS]: its exit status as rc; "hangs" when it has none in time.
 ended()
 {

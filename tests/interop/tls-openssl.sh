@@ -13,24 +13,6 @@ bytes 3000000 >source
 # Lines of OpenSSL's own begin otherwise.
 seq -f 'data %08.0f' 60000 >lines
 
-free_port()
-{
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
-
-listening()
-{
-    local i
-
-    for ((i = 0; i < 200; i++)); do
-        grep -qi "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F:]* 0A" \
-            /proc/net/tcp && return 0
-        sleep 0.02
-    done
-    return 1
-}
-
 trust=(-CAfile pki/ca-cert.pem -verify_return_error)
 suites=(TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384
     TLS_CHACHA20_POLY1305_SHA256)
