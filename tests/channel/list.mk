@@ -23,6 +23,7 @@ channel_tests = \
 	tests/channel/test-tls-upgrade \
 	tests/channel/test-trickle \
 	tests/channel/test-unix \
+	tests/channel/test-vsock \
 	tests/channel/test-websocket \
 	tests/channel/test-websocket-messages \
 	tests/channel/test-websocket-open
