@@ -14,6 +14,7 @@ qiotest_sources = \
 	tests/stacks.c tests/stacks.h \
 	tests/tlscert.c tests/tlscert.h \
 	tests/tlsdir.c tests/tlsdir.h \
+	tests/tlsocsp.c \
 	tests/tlspair.c tests/tlspair.h \
 	tests/trickle.c tests/trickle.h \
 	tests/wspair.c tests/wspair.h \

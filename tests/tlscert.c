@@ -60,6 +60,14 @@ static void set_extensions(gnutls_x509_crt_t crt,
     if (spec->purpose_ext) {
         set_purposes(crt, spec);
     }
+    if (spec->must_staple) {
+        gnutls_x509_tlsfeatures_t features;
+
+        ok(gnutls_x509_tlsfeatures_init(&features));
+        ok(gnutls_x509_tlsfeatures_add(features, 5)); /* status_request */
+        ok(gnutls_x509_crt_set_tlsfeatures(crt, features));
+        gnutls_x509_tlsfeatures_deinit(features);
+    }
 }
 
 static void set_names(gnutls_x509_crt_t crt, const struct tlscert_spec *spec)

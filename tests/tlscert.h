@@ -30,6 +30,7 @@ struct tlscert_spec {
     int from_hours;         /* relative to now; 0, 0: valid now */
     int to_hours;
     gnutls_digest_algorithm_t digest; /* 0: SHA-256 */
+    bool must_staple;                 /* RFC 7633 */
 };
 
 struct tlscert {
@@ -55,6 +56,19 @@ void tlscert_write_key(const char *dir, const char *name,
                        const struct tlscert *cert, const char *password);
 void tlscert_write_crl(const char *dir, const char *name,
                        const struct tlscert *ca, const struct tlscert *revoked);
+/* What an OCSP response says, and who says it. */
+struct tlscert_ocsp {
+    bool revoked; /* an hour ago, for the key was compromised */
+    bool unknown;
+    int from_hours, to_hours;     /* relative to now; to 0: it does not say */
+    const struct tlscert *signer; /* NULL: the issuer */
+};
+
+/* About cert, in DER. */
+void tlscert_write_ocsp(const char *dir, const char *name,
+                        const struct tlscert *cert,
+                        const struct tlscert *issuer,
+                        const struct tlscert_ocsp *ocsp);
 void tlscert_write_text(const char *dir, const char *name, const char *text);
 /* A directory tmpdir/name; the string is static per name slot (8 slots). */
 const char *tlscert_dir(const char *name);

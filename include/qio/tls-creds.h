@@ -12,7 +12,11 @@
  *          more identities in DIR/server-cert-N.pem + DIR/server-key-N.pem
  *          (client likewise), N from 0 to the first gap: a server shows the
  *          first that is for the name which the client asks for and of a kind
- *          that it can use
+ *          that it can use;
+ *          DIR/server-ocsp.der, DIR/server-ocsp-N.der: the OCSP response (RFC
+ *          6960, in DER) that goes along with the certificate of that number.
+ *          Have it fetched, and reload, before it expires: from then on it is
+ *          not sent
  *   psk    DIR/keys.psk, lines USER:HEXKEY
  *   anon   nothing
  */
@@ -54,7 +58,13 @@ typedef enum QIOTLSCredsKind {
  *   AES-GCM first if the CPU has AES instructions, and the server's order.
  *
  * Our own certificates are checked while loading (validity, basic constraints,
- * key usage and purpose, chain up to a CA of ca-cert.pem).
+ * key usage and purpose, chain up to a CA of ca-cert.pem), and so are OCSP
+ * responses (about that certificate, good, in time, signed by its CA or for
+ * it).
+ *
+ * A client takes what a server's OCSP response says: a revoked certificate is
+ * refused, and so is one that must come with a response (RFC 7633) and does
+ * not.
  *
  * Returns: credentials with one reference, or NULL.
  * Errors: QIO_ERROR_NOT_FOUND or QIO_ERROR_SYSTEM naming the file that cannot

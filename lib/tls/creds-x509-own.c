@@ -93,7 +93,7 @@ static int use_pair(const struct own *o, const gnutls_datum_t *cert,
         key_error(o, ret, cert_path, key_path, key);
         return -1;
     }
-    o->m->own_cert = true;
+    o->m->own_certs++;
     return 0;
 }
 
@@ -124,6 +124,22 @@ static int load_pair(const struct own *o, const char *cert_path,
     return ret;
 }
 
+/* Of the identity that was loaded last. */
+static int load_staple(const struct own *o, const char *suffix)
+{
+    char name[NAME_SIZE], *path;
+    int ret;
+
+    snprintf(name, sizeof(name), "server-ocsp%s.der", suffix);
+    path = qiop_creds_path(o->m->config->dir, name, o->errp);
+    if (!path) {
+        return -1;
+    }
+    ret = qiop_creds_load_ocsp(o->m, o->m->own_certs - 1, path, o->errp);
+    free(path);
+    return ret;
+}
+
 /* As load_pair. */
 static int load_identity(const struct own *o, const char *suffix)
 {
@@ -145,6 +161,9 @@ static int load_identity(const struct own *o, const char *suffix)
     }
     free(cert_path);
     free(key_path);
+    if (ret == 0 && c->endpoint == QIO_TLS_ENDPOINT_SERVER) {
+        ret = load_staple(o, suffix);
+    }
     return ret;
 }
 
@@ -217,7 +236,7 @@ static int load_token(const struct own *o)
                           c->certificate, gnutls_strerror(ret));
         return -1;
     }
-    o->m->own_cert = true;
+    o->m->own_certs++;
     return 0;
 }
 
@@ -231,7 +250,7 @@ int qiop_creds_load_own(struct qiop_tls_material *m,
     if ((c->certificate && load_token(&o)) || (c->dir && load_files(&o))) {
         return -1;
     }
-    if (c->endpoint == QIO_TLS_ENDPOINT_SERVER && !m->own_cert) {
+    if (c->endpoint == QIO_TLS_ENDPOINT_SERVER && !m->own_certs) {
         const char *dir = c->dir ? c->dir : "DIR";
 
         qio_error_set(errp, QIO_ERROR_NOT_FOUND, 0,

@@ -60,8 +60,8 @@ struct qiop_tls_material {
     /* See tickets.h; NULL: sessions are not resumed. */
     struct qiop_ticket_keys *ticket_keys;
     struct qiop_ticket_store *ticket_store;
-    bool own_cert;  /* x509: we have a certificate to show */
-    time_t expires; /* the first of our own to do so; 0: none does */
+    unsigned own_certs; /* x509: identities that we have to show */
+    time_t expires;     /* the first of our own to do so; 0: none does */
     struct qiop_creds_stamps stamps;
 };
 
@@ -94,6 +94,16 @@ struct qiop_cert_list;
 int qiop_creds_load_own(struct qiop_tls_material *m,
                         const struct qiop_cert_list *cas, const char *ca_path,
                         QIOError **errp);
+
+/* Give the identity with this index (the first has 0) the OCSP response of the
+ * file, if there is one. 0 or -1. creds-x509-ocsp.c */
+int qiop_creds_load_ocsp(struct qiop_tls_material *m, unsigned index,
+                         const char *path, QIOError **errp);
+/* Whether a response is about a certificate that is revoked; then the text says
+ * since when and why, as what follows "the certificate". */
+#define QIOP_OCSP_TEXT_SIZE 160
+bool qiop_ocsp_revoked(const gnutls_datum_t *der,
+                       char text[QIOP_OCSP_TEXT_SIZE]);
 
 /* creds-priority.c: what config says about versions, ciphers and groups. */
 int qiop_creds_set_priority(QIOTLSCreds *creds, QIOError **errp);

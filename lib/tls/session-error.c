@@ -28,6 +28,7 @@ static const struct {
     {GNUTLS_A_USER_CANCELED, "user canceled"},
     {GNUTLS_A_NO_RENEGOTIATION, "no renegotiation"},
     {GNUTLS_A_UNRECOGNIZED_NAME, "unrecognized name"},
+    {QIOP_A_BAD_CERTIFICATE_STATUS, "bad certificate status response"},
     {GNUTLS_A_UNKNOWN_PSK_IDENTITY, "unknown PSK identity"},
     {GNUTLS_A_CERTIFICATE_REQUIRED, "certificate required"},
     {GNUTLS_A_NO_APPLICATION_PROTOCOL, "no application protocol in common"},
@@ -57,9 +58,10 @@ static const char *alert_meaning(const struct qiop_tls_session *s, int alert)
     case GNUTLS_A_CERTIFICATE_EXPIRED:
     case GNUTLS_A_CERTIFICATE_UNKNOWN:
     case GNUTLS_A_UNKNOWN_CA:
+    case QIOP_A_BAD_CERTIFICATE_STATUS:
         return "the peer rejected our certificate";
     case GNUTLS_A_CERTIFICATE_REQUIRED:
-        return s->material->own_cert
+        return s->material->own_certs
                    ? "the peer wants a certificate of another CA than ours"
                    : "the peer wants a certificate and we have none";
     case GNUTLS_A_ACCESS_DENIED:

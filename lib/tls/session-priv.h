@@ -27,6 +27,8 @@
 #define QIOP_TLS_SLACK 1024
 
 #define QIOP_TLS_NO_ALERT (-1)
+/* RFC 8446 §6, for which GnuTLS has no name. */
+#define QIOP_A_BAD_CERTIFICATE_STATUS 113
 
 /* engine-record.c: a direction whose keys we have taken. */
 struct qiop_tls_sealing {

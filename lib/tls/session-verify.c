@@ -169,6 +169,43 @@ static int refuse_time(struct qiop_tls_session *s,
                              "date");
 }
 
+/* For what the responses say that came with the certificates, or because there
+ * is none (RFC 7633); 0: not for that. */
+static int refuse_ocsp(struct qiop_tls_session *s,
+                       const struct qiop_cert_list *chain, unsigned status)
+{
+    const gnutls_alert_description_t alert =
+        (gnutls_alert_description_t)QIOP_A_BAD_CERTIFICATE_STATUS;
+    char text[QIOP_OCSP_TEXT_SIZE];
+    gnutls_datum_t der;
+    bool any = false;
+    unsigned i;
+
+    for (i = 0; i < chain->n; i++) {
+        if (gnutls_ocsp_status_request_get2(s->tls, i, &der) < 0) {
+            continue;
+        }
+        any = true;
+        if ((status & GNUTLS_CERT_REVOKED) && qiop_ocsp_revoked(&der, text)) {
+            return refuse_cert(s, GNUTLS_A_CERTIFICATE_REVOKED, chain->crt[i],
+                               text);
+        }
+    }
+    if (status & GNUTLS_CERT_MISSING_OCSP_STATUS) {
+        return refuse_cert(s, alert, chain->crt[0],
+                           "must come with an OCSP response, and does not");
+    }
+    if (status & GNUTLS_CERT_INVALID_OCSP_STATUS) {
+        return refuse_cert(s, alert, chain->crt[0],
+                           "comes with an OCSP response that is not valid");
+    }
+    if (any && (status & GNUTLS_CERT_REVOCATION_DATA_SUPERSEDED)) {
+        return refuse_cert(s, alert, chain->crt[0],
+                           "comes with an OCSP response that is out of date");
+    }
+    return 0;
+}
+
 static int refuse_status(struct qiop_tls_session *s,
                          const struct qiop_cert_list *chain, unsigned status)
 {
@@ -194,6 +231,7 @@ static int refuse_status(struct qiop_tls_session *s,
          "is not meant for this side of TLS (key purpose)"},
     };
     char why[128 + 256];
+    int ret;
     size_t i;
 
     if (status & GNUTLS_CERT_SIGNER_NOT_FOUND) {
@@ -205,6 +243,10 @@ static int refuse_status(struct qiop_tls_session *s,
                  : c->system_trust ? "/ca-cert.pem' or of the system"
                                    : "/ca-cert.pem'");
         return refuse_cert(s, GNUTLS_A_UNKNOWN_CA, chain->crt[0], why);
+    }
+    ret = refuse_ocsp(s, chain, status);
+    if (ret) {
+        return ret;
     }
     if (!(status & GNUTLS_CERT_REVOKED) &&
         (status & (GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED))) {
