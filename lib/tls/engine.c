@@ -91,7 +91,7 @@ static size_t peer_limit(const struct qiop_tls_session *s)
 
 void qiop_tls_engine_start(struct qiop_tls_session *s)
 {
-    s->record_max = peer_limit(s);
+    s->record_max = (uint32_t)peer_limit(s);
     s->aead = choose(s);
     if (s->aead) {
         s->engine = &qiop_tls_engine_record;

@@ -74,16 +74,17 @@ struct qiop_tls_session {
     /* open_lock */
     struct qiop_queue in;
     uint32_t in_handshake; /* bytes before its end */
-    size_t in_record;      /* of the record at the head, bytes not yet pulled */
-    size_t in_size;        /* how far to read ahead */
-    size_t in_max;
+    uint32_t in_record;    /* of the record at the head, bytes not yet pulled */
+    uint32_t in_size;      /* how far to read ahead */
+    uint32_t in_max;
     bool in_bad;    /* what is at the head is no TLS record */
     bool only_data; /* the handshake of TLS 1.3 is over: one type remains */
     bool in_eof;
     QIOError *in_err;
 
     struct qiop_queue out; /* seal_lock */
-    size_t out_max;
+    uint32_t out_max;
+    uint32_t record_max;    /* plaintext that the peer takes in one */
     atomic_size_t out_len;  /* of out, for those without the lock */
     atomic_bool out_urgent; /* reading has put something there */
     bool reading;           /* what is pushed is an answer; seal_lock */
@@ -104,7 +105,6 @@ struct qiop_tls_session {
     const struct qiop_aead *aead;     /* who protects data; NULL: GnuTLS */
     struct qiop_tls_sealing *sealing; /* seal_lock; NULL: GnuTLS has the keys */
     struct qiop_tls_opening *opening; /* open_lock; NULL: the same */
-    size_t record_max;                /* plaintext that the peer takes in one */
     /* engine-gnutls.c */
     gnutls_packet_t packet;
     size_t packet_off;

@@ -68,7 +68,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
             gnutls_transport_set_errno(s->tls, EAGAIN);
             return -1;
         }
-        s->in_record = QIOP_TLS_HEADER + ((size_t)p[3] << 8 | p[4]);
+        s->in_record = QIOP_TLS_HEADER + ((uint32_t)p[3] << 8 | p[4]);
     }
     if (len > s->in_record) {
         len = s->in_record;
@@ -78,7 +78,7 @@ static ssize_t pull(gnutls_transport_ptr_t ptr, void *buf, size_t len)
         return -1;
     }
     len = qiop_queue_take(&s->in, buf, len);
-    s->in_record -= len;
+    s->in_record -= (uint32_t)len;
     return (ssize_t)len;
 }
 
@@ -368,12 +368,12 @@ void qiop_tls_session_set_buffers(struct qiop_tls_session *s, size_t output,
     if (output) {
         s->out_max = output < QIOP_TLS_PLAIN_MAX ? QIOP_TLS_PLAIN_MAX
                      : output > BUFFER_MAX       ? BUFFER_MAX
-                                                 : output;
+                                                 : (uint32_t)output;
     }
     if (input) {
         s->in_max = input < QIOP_TLS_RECORD_MAX ? QIOP_TLS_RECORD_MAX
                     : input > BUFFER_MAX        ? BUFFER_MAX
-                                                : input;
+                                                : (uint32_t)input;
         s->in_size = s->in_size < s->in_max ? s->in_size : s->in_max;
     }
     /* Beyond the bounds: the record at hand, control messages. */
