@@ -10,6 +10,7 @@ example_programs = \
 	examples/tls-echo-client \
 	examples/tls-echo-server \
 	examples/tls-echo-server-many \
+	examples/tls-sessions \
 	examples/web-page-server \
 	examples/websocket-echo-client \
 	examples/websocket-echo-server
@@ -48,6 +49,8 @@ examples_tls_echo_server_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_tls_echo_server_LDADD = libqio.la
 examples_tls_echo_server_many_CPPFLAGS = $(QIO_CPPFLAGS)
 examples_tls_echo_server_many_LDADD = libqio.la
+examples_tls_sessions_CPPFLAGS = $(QIO_CPPFLAGS)
+examples_tls_sessions_LDADD = libqio.la
 
 serve_sources = \
 	examples/serve.c \

@@ -221,11 +221,25 @@ static int start_reports(struct server *s, QIOError **errp)
 
 /* ---- all of it ---- */
 
+/* Clients that come again need not go through all of the handshake. */
+static QIOTLSCreds *load(const char *pki, QIOError **errp)
+{
+    QIOTLSConfig *config =
+        qio_tls_config_new(QIO_TLS_CREDS_X509, QIO_TLS_ENDPOINT_SERVER, errp);
+    QIOTLSCreds *creds = NULL;
+
+    if (config && qio_tls_config_set(config, "dir", pki, errp) == 0 &&
+        qio_tls_config_set(config, "resumption", "on", errp) == 0) {
+        creds = qio_tls_creds_new(config, errp);
+    }
+    qio_tls_config_free(config);
+    return creds;
+}
+
 static int prepare(struct server *s, const char *pki, char **uris,
                    QIOError **errp)
 {
-    QIOTLSCreds *creds = qio_tls_creds_x509_new(QIO_TLS_ENDPOINT_SERVER, pki,
-                                                NULL, NULL, 0, errp);
+    QIOTLSCreds *creds = load(pki, errp);
     int result = -1;
 
     s->loop = creds ? qio_loop_new(errp) : NULL;
