@@ -21,6 +21,7 @@ struct server {
     QIOObjects *objects;
     QIOListener *listener;
     QIOTimer *timer;
+    QIOTLSCredsWatch *rotation;
     size_t reported; /* clients */
 };
 
@@ -219,6 +220,25 @@ static int start_reports(struct server *s, QIOError **errp)
                     : -1;
 }
 
+/* The certificate's files have changed. */
+static void creds_changed(QIOTLSCreds *creds, const QIOError *err, void *opaque)
+{
+    (void)creds;
+    (void)opaque;
+    if (err) {
+        complain("keeping the old credentials", err);
+    } else {
+        fprintf(stderr, "new credentials\n");
+    }
+}
+
+static int watch_creds(struct server *s, QIOTLSCreds *creds, QIOError **errp)
+{
+    s->rotation =
+        qio_tls_creds_watch_new(s->loop, creds, creds_changed, s, errp);
+    return s->rotation ? 0 : -1;
+}
+
 /* ---- all of it ---- */
 
 /* Clients that come again need not go through all of the handshake. */
@@ -247,6 +267,9 @@ static int prepare(struct server *s, const char *pki, char **uris,
     s->listener = s->objects ? qio_listener_new(errp) : NULL;
     if (s->listener) {
         result = qio_objects_add_tls_creds(s->objects, "tls0", creds, errp);
+    }
+    if (result == 0) {
+        result = watch_creds(s, creds, errp);
     }
     while (result == 0 && *uris) {
         result = listen_at(s, *uris++, errp);
@@ -277,6 +300,7 @@ int main(int argc, char **argv)
         qio_error_free(err);
     }
     qio_timer_free(s.timer);
+    qio_tls_creds_watch_free(s.rotation);
     qio_listener_free(s.listener);
     /* Ends what is under way: watches, tasks. */
     qio_loop_free(s.loop);

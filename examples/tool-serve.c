@@ -127,6 +127,8 @@ static void close_door(ToolServe *s)
     s->closed = true;
     qio_listener_free(s->door.listener);
     s->door.listener = NULL;
+    qio_tls_creds_watch_free(s->rotation);
+    s->rotation = NULL;
 }
 
 static void door_failed(ToolServe *s)
@@ -217,6 +219,33 @@ static void did_not_come(QIOListener *l, QIOChannel *ioc, const QIOError *err,
 
 /* ---- beginning ---- */
 
+/* Who serves for long is given new certificates in between. */
+static void creds_changed(QIOTLSCreds *creds, const QIOError *err, void *opaque)
+{
+    ToolServe *s = opaque;
+
+    (void)creds;
+    if (err) {
+        tool_say(s->opt, "keeping the old credentials: %s",
+                 qio_error_message(err));
+    }
+}
+
+static int watch_creds(ToolServe *s, QIOError **errp)
+{
+    QIOTLSCreds *creds;
+
+    if (!s->opt->tls_creds) {
+        return 0;
+    }
+    creds = qio_objects_get_tls_creds(s->objects, s->opt->tls_creds, errp);
+    if (creds) {
+        s->rotation =
+            qio_tls_creds_watch_new(s->loop, creds, creds_changed, s, errp);
+    }
+    return s->rotation ? 0 : -1;
+}
+
 static void listening(void *opaque, bool failed, QIOError *err)
 {
     static const QIOListenerFuncs funcs = {
@@ -234,8 +263,8 @@ static void listening(void *opaque, bool failed, QIOError *err)
     }
     qio_listener_set_max_handshakes(l, HANDSHAKES);
     qio_listener_set_handshake_timeout(l, tool_options_timeout(s->opt));
-    if (qio_listener_serve(l, QIO_ENDPOINT_READWRITE, s->loop, &funcs, s,
-                           &err)) {
+    if (watch_creds(s, &err) || qio_listener_serve(l, QIO_ENDPOINT_READWRITE,
+                                                   s->loop, &funcs, s, &err)) {
         tool_fail(&s->result, TOOL_CONNECT, err, "cannot serve");
         door_failed(s);
     }
@@ -292,5 +321,6 @@ void tool_serve_clear(ToolServe *s)
 {
     free_transfers(s, true);
     tool_side_clear(&s->door);
+    qio_tls_creds_watch_free(s->rotation);
     tool_result_clear(&s->result);
 }

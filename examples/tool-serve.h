@@ -14,6 +14,7 @@ typedef struct ToolServe {
 
     ToolResult result; /* of listening */
     ToolSide door;
+    QIOTLSCredsWatch *rotation;
     unsigned long n;         /* connections so far */
     unsigned long n_running; /* transfers */
     ToolTransfer *transfers;

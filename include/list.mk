@@ -11,6 +11,7 @@ qio_headers = \
 	include/qio/channel-unix.h \
 	include/qio/channel-websocket.h \
 	include/qio/channel.h \
+	include/qio/creds-watch.h \
 	include/qio/endpoint.h \
 	include/qio/error.h \
 	include/qio/listener.h \

@@ -14,6 +14,7 @@
 #include <qio/channel-unix.h>
 #include <qio/channel-websocket.h>
 #include <qio/channel.h>
+#include <qio/creds-watch.h>
 #include <qio/endpoint.h>
 #include <qio/error.h>
 #include <qio/listener.h>

@@ -116,7 +116,8 @@ QIO_API int qio_tls_creds_set_engine(QIOTLSCreds *creds, const char *engine,
 /*
  * qio_tls_creds_reload: read everything again, from the same places. What is
  * read is checked as at first, and only then put in the place of the old, for
- * sessions made from now on; sessions that exist keep what they have.
+ * sessions made from now on; sessions that exist keep what they have. A loop
+ * can do so by itself when files change, see <qio/creds-watch.h>.
  * Returns: 0; or -1, the old is in use further, and *errp says why.
  * Errors: those of the constructor. Reads files. Threads: any. Since: 0.1
  *

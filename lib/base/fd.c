@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
@@ -76,6 +77,13 @@ int qiop_fd_timerfd(QIOError **errp)
     int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 
     return fd < 0 ? fail(errp, "cannot make a timer descriptor") : fd;
+}
+
+int qiop_fd_inotify(QIOError **errp)
+{
+    int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+    return fd < 0 ? fail(errp, "cannot make a watch of files") : fd;
 }
 
 int qiop_fd_dup(int fd, QIOError **errp)

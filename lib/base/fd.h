@@ -25,6 +25,7 @@ int qiop_fd_socketpair(int fds[2], QIOError **errp);
 int qiop_fd_eventfd(unsigned initial, QIOError **errp); /* non-blocking */
 int qiop_fd_epoll(QIOError **errp);
 int qiop_fd_timerfd(QIOError **errp); /* monotonic, non-blocking */
+int qiop_fd_inotify(QIOError **errp); /* non-blocking */
 int qiop_fd_dup(int fd, QIOError **errp);
 int qiop_fd_pidfd(pid_t pid, QIOError **errp); /* -1/UNSUPPORTED: old kernel */
 /* For standard descriptors of a child. above_stdio: take fd, give it back with

@@ -3,6 +3,7 @@ endpoint_sources = \
 	lib/endpoint/async.c \
 	lib/endpoint/census.c \
 	lib/endpoint/connect.c \
+	lib/endpoint/creds-watch.c \
 	lib/endpoint/endpoint.c \
 	lib/endpoint/endpoint.h \
 	lib/endpoint/layers.c \
