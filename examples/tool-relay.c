@@ -122,8 +122,10 @@ static bool push(ToolRelay *r)
     return true;
 }
 
+/* len bytes came, behind one that is held. */
 static int take(ToolRelay *r, size_t len)
 {
+    const uint8_t *data = r->buf + r->held;
     QIOError *err = NULL;
 
     if (r->answered) {
@@ -133,15 +135,19 @@ static int take(ToolRelay *r, size_t len)
     if (r->n_head < 4) {
         size_t n = len < 4 - r->n_head ? len : 4 - r->n_head;
 
-        memcpy(r->head + r->n_head, r->buf, n);
+        memcpy(r->head + r->n_head, data, n);
         r->n_head += n;
     }
     /* Before it is written: an answer to these bytes can only come after. */
-    if (qio_migration_follow_feed(r->follow, r->buf, len, &err)) {
+    if (qio_migration_follow_feed(r->follow, data, len, &err)) {
         return tool_fail(r->result, TOOL_FAILED, err, "stream");
     }
     r->pos = 0;
-    r->len = len;
+    r->len = r->held + len;
+    if (r->holds_back) {
+        r->len--;
+        r->held = 1;
+    }
     return 0;
 }
 
@@ -154,6 +160,8 @@ static bool must_answer(const ToolRelay *r)
            qio_migration_follow_state(r->follow) == QIO_MIGRATION_FOLLOW_WHOLE;
 }
 
+static void pump(ToolRelay *r);
+
 static void source_ended(void *opaque, bool failed, QIOError *err)
 {
     ToolRelay *r = opaque;
@@ -164,7 +172,12 @@ static void source_ended(void *opaque, bool failed, QIOError *err)
         tool_relay_fail(r);
         return;
     }
-    tool_relay_finish(r);
+    r->state = TOOL_RELAY_PUMP;
+    r->source_ended = true;
+    r->len = r->held;
+    r->held = 0;
+    pump(r);
+    tool_relay_watch(r);
 }
 
 static void end_of_input(ToolRelay *r, QIOError *err)
@@ -182,8 +195,13 @@ static void end_of_input(ToolRelay *r, QIOError *err)
 static bool pull(ToolRelay *r)
 {
     QIOError *err = NULL;
-    ssize_t n = qio_channel_read(r->in->ioc, r->buf, r->chunk, &err);
+    ssize_t n;
 
+    if (r->held) {
+        r->buf[0] = r->buf[r->pos];
+        r->pos = 0;
+    }
+    n = qio_channel_read(r->in->ioc, r->buf + r->held, r->chunk, &err);
     if (n == QIO_CHANNEL_ERR_BLOCK) {
         if (must_answer(r)) {
             tool_relay_set_timer(r, QUIET_MS);
@@ -205,6 +223,10 @@ static bool pull(ToolRelay *r)
 static void pump(ToolRelay *r)
 {
     for (int i = 0; i < TURN && push(r) && !r->paused; i++) {
+        if (r->source_ended) {
+            tool_relay_finish(r);
+            return;
+        }
         if (!pull(r)) {
             return;
         }
@@ -350,7 +372,7 @@ void tool_relay_set_timer(ToolRelay *r, int ms)
 
 static int prepare(ToolRelay *r, QIOError **errp)
 {
-    r->buf = malloc(CHUNK);
+    r->buf = malloc(CHUNK + 1); /* and the byte that is held */
     if (!r->buf) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return -1;
@@ -369,6 +391,9 @@ void tool_relay_start(ToolRelay *r)
 
     r->back.from = r->out->talks ? r->out->ioc : NULL;
     r->back.to = r->in->talks ? r->in->ioc : NULL;
+    /* One that talks is told when it was taken, and ends only then. */
+    r->holds_back =
+        !r->in->talks && qio_endpoint_type(r->in->ep) == QIO_ENDPOINT_EXEC;
     r->result->started_us = tool_now_us();
     r->moving = true;
     if (prepare(r, &err)) {

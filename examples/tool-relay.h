@@ -38,6 +38,11 @@ typedef struct ToolRelay {
     uint8_t *buf;
     size_t chunk;    /* of buf: what is read at once */
     size_t pos, len; /* of buf: to be written */
+    /* The last byte of a command's output is written when it ended well:
+     * without it no receiver takes the stream for whole. */
+    bool holds_back;
+    size_t held;       /* 0 or 1, behind what is to be written */
+    bool source_ended; /* ... well; what is left is written */
     uint8_t head[4]; /* the first bytes, while there are fewer than four */
     size_t n_head;
     uint64_t bytes;

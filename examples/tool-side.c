@@ -3,14 +3,11 @@
  * One side of a transfer: understanding its text, and ending it; tool-open.c
  * has what is between.
  */
-#define _GNU_SOURCE
 #include "tool-side.h"
 
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 /* Of a websocket: RFC 6455 §7.4.1. */
 #define INTERNAL_ERROR 1011
@@ -54,7 +51,6 @@ static void stop_waiting(ToolSide *side)
     if (side->child) {
         qio_watch_remove(side->child);
         side->child = NULL;
-        close(side->child_fd);
     }
 }
 
@@ -204,20 +200,13 @@ static void time_to_look(QIOTimer *timer, void *opaque)
 /* Where the kernel tells of its end. */
 static bool watch_child(ToolSide *side)
 {
-    pid_t pid = qio_channel_command_pid(side->leaf);
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    int fd = qio_channel_command_pidfd(side->leaf);
 
-    if (fd < 0) {
-        return false;
+    if (fd >= 0) {
+        side->child = qio_loop_add_fd_watch(side->loop, fd, QIO_EVENT_IN,
+                                            child_ended, side, NULL, NULL);
     }
-    side->child = qio_loop_add_fd_watch(side->loop, fd, QIO_EVENT_IN,
-                                        child_ended, side, NULL, NULL);
-    if (!side->child) {
-        close(fd);
-        return false;
-    }
-    side->child_fd = fd;
-    return true;
+    return side->child;
 }
 
 void tool_side_wait_command(ToolSide *side, ToolSideFunc *then, void *opaque)

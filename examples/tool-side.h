@@ -42,7 +42,6 @@ typedef struct ToolSide {
     QIOTask *task;
     QIOTimer *timer;
     QIOWatch *child;
-    int child_fd;
     int64_t child_until_us; /* INT64_MAX: no limit */
     bool ending;            /* a command is being terminated */
 } ToolSide;

@@ -68,6 +68,25 @@ check "... the same bytes" cmp -s pipe plain
 check "TLS over a command's pipes" [ $? = 0 ]
 check "... the same bytes" cmp -s pipe2 plain
 
+# A command that fails at its end: whoever gets its output learns of it, without
+# TLS as well. What it sent last is held back until it is known to be good.
+for source in 'cat whole' 'cat plain' 'printf x' true; do
+    rm -f sink
+    put file:sink
+    "$SEND" "exec:$source; exit 3" "$uri" 2>send.log
+    check "'$source' that fails: the sender" [ $? = 6 ]
+    check "... says how" grep -q 'status 3' send.log
+    ended recv
+    check "... the receiver" [ "$rc" != 0 ]
+    check "... and keeps nothing" [ ! -e sink ]
+done
+for source in 'cat whole' 'printf x' 'printf xy' 'cat whole; sleep 0.3'; do
+    put file:sink '--rate-limit 100M'
+    "$SEND" "exec:$source" "$uri"
+    both "'$source'" $?
+    check "... the same bytes" cmp -s sink <(eval "$source")
+done
+
 # The other way round: the receiver connects, the sender listens.
 run send "$SEND" $(server pki) file:plain unix:turn.sock,listen=on
 listens send
