@@ -21,6 +21,12 @@
  *   handshake-limit=BYTES how much a peer may send before the handshake is
  *                         over (131072; 4096 at least, 16777216 at most). A
  *                         longer one fails with QIO_ERROR_TLS
+ *   rekey-after=RECORDS   how many records are sent under one key (16777216,
+ *                         as much as RFC 8446 §5.5 allows with AES-GCM; 1024
+ *                         at least). Then TLS 1.3 takes a new key by itself;
+ *                         a session of an earlier version, which cannot, ends
+ *                         with QIO_ERROR_TLS, unless it uses ChaCha20. Peers
+ *                         built on GnuTLS take eight new keys within a second
  *   tls-engine=NAME       see qio_tls_creds_set_engine()
  *
  * x509

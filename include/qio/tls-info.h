@@ -6,6 +6,7 @@
 #ifndef QIO_TLS_INFO_H
 #define QIO_TLS_INFO_H
 
+#include <stdint.h>
 #include <sys/types.h>
 #include <qio/channel.h>
 
@@ -33,6 +34,30 @@ typedef enum QIOTLSFact {
  */
 QIO_API char *qio_channel_tls_fact(QIOChannel *ioc, QIOTLSFact fact,
                                    QIOError **errp) QIO_MUST_CHECK;
+
+/* Of a direction: records of data (not of the handshake, alerts and the like),
+ * the bytes in them, key updates (RFC 8446 §4.6.3). */
+typedef enum QIOTLSCount {
+    /* Microseconds from the first step of the handshake to its end, waiting
+     * for the peer included. */
+    QIO_TLS_COUNT_HANDSHAKE_US,
+    QIO_TLS_COUNT_RECORDS_SENT,
+    QIO_TLS_COUNT_BYTES_SENT,
+    QIO_TLS_COUNT_KEY_UPDATES_SENT,
+    QIO_TLS_COUNT_RECORDS_RECEIVED,
+    QIO_TLS_COUNT_BYTES_RECEIVED,
+    QIO_TLS_COUNT_KEY_UPDATES_RECEIVED,
+} QIOTLSCount;
+
+/*
+ * qio_channel_tls_count: one of them, as it is now; also after the session has
+ * failed. What was sealed counts as sent, what was opened as received, even if
+ * nobody has read it yet.
+ * Returns: the number, or -1.
+ * Errors: QIO_ERROR_INVALID (no TLS channel, no such count). Since: 0.1
+ */
+QIO_API int64_t qio_channel_tls_count(QIOChannel *ioc, QIOTLSCount what,
+                                      QIOError **errp) QIO_MUST_CHECK;
 
 /*
  * qio_channel_tls_export: len bytes of key material that only the two ends can

@@ -622,6 +622,14 @@ char *qio_channel_tls_fact(QIOChannel *ioc, QIOTLSFact fact, QIOError **errp)
     return t ? qiop_tls_session_fact(t->session, fact, errp) : NULL;
 }
 
+int64_t qio_channel_tls_count(QIOChannel *ioc, QIOTLSCount what,
+                              QIOError **errp)
+{
+    struct tls *t = tls_of(ioc, errp);
+
+    return t ? qiop_tls_session_count(t->session, what, errp) : -1;
+}
+
 int qio_channel_tls_export(QIOChannel *ioc, const char *label,
                            const void *context, size_t context_len, void *out,
                            size_t len, QIOError **errp)

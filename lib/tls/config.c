@@ -143,6 +143,19 @@ static int set_handshake_limit(QIOTLSConfig *config, const struct property *p,
     return 0;
 }
 
+static int set_rekey_after(QIOTLSConfig *config, const struct property *p,
+                           const char *value, QIOError **errp)
+{
+    uint64_t n;
+
+    if (qiop_optstr_uint(value, QIOP_REKEY_AFTER, &n) < 0 ||
+        n < QIOP_REKEY_AFTER_MIN) {
+        return invalid(errp, p, "is a number of records from 1024 to 16777216");
+    }
+    config->rekey_after = (uint32_t)n;
+    return 0;
+}
+
 #define AT(field) offsetof(QIOTLSConfig, field)
 
 static const struct property properties[] = {
@@ -155,6 +168,7 @@ static const struct property properties[] = {
     {"groups", ALL, set_text, AT(groups), 0},
     {"alpn", ALL, set_alpn, AT(alpn), 0},
     {"handshake-limit", ALL, set_handshake_limit, 0, 0},
+    {"rekey-after", ALL, set_rekey_after, 0, 0},
     {"resumption", X509 | PSK, set_bool, AT(resumption), 0},
     {"tls-engine", ALL, set_text, AT(engine), 0},
     {"dir", X509 | PSK, set_text, AT(dir), 0},
@@ -197,6 +211,7 @@ QIOTLSConfig *qio_tls_config_new(QIOTLSCredsKind kind, QIOTLSEndpoint endpoint,
     config->kind = kind;
     config->endpoint = endpoint;
     config->handshake_limit = QIOP_HANDSHAKE_LIMIT;
+    config->rekey_after = QIOP_REKEY_AFTER;
     return config;
 }
 

@@ -22,6 +22,11 @@ struct qiop_psk_func {
 #define QIOP_HANDSHAKE_LIMIT_MIN (4u << 10)
 #define QIOP_HANDSHAKE_LIMIT_MAX (16u << 20)
 
+/* Records under one key: RFC 8446 §5.5 and RFC 9325 §4.4 allow 2^24.5 full ones
+ * with AES-GCM; record.h has the same as its last line of defence. */
+#define QIOP_REKEY_AFTER (1u << 24)
+#define QIOP_REKEY_AFTER_MIN 1024u
+
 /* Protocols, separated by ":". */
 #define QIOP_ALPN_MAX 8
 
@@ -32,6 +37,7 @@ struct QIOTLSConfig {
     bool system_trust;
     bool resumption;
     uint32_t handshake_limit; /* bytes */
+    uint32_t rekey_after;     /* records */
     /* 12 or 13; 0: not set. */
     int min_version, max_version;
     /* Texts that are kept as they are; NULL: not set. */

@@ -165,6 +165,7 @@ int qiop_tls_gnutls_receive(struct qiop_tls_session *s, gnutls_packet_t *packet,
 
     if (ret > 0) {
         s->idle_records = 0;
+        qiop_tls_count_received(s, (size_t)ret);
         return 1;
     }
     if (*packet) {

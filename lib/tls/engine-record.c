@@ -105,6 +105,20 @@ static int reclaim(struct qiop_tls_session *s, QIOError **errp)
     return qiop_tls_fail(s, QIOP_TLS_NO_ALERT, err, errp);
 }
 
+uint64_t qiop_tls_records_sent(struct qiop_tls_session *s)
+{
+    uint8_t number[8];
+    int ret;
+
+    if (s->sealing) {
+        return s->sealing->r.seq;
+    }
+    pthread_mutex_lock(&s->lock);
+    ret = gnutls_record_get_state(s->tls, 0, NULL, NULL, NULL, number);
+    pthread_mutex_unlock(&s->lock);
+    return ret < 0 ? UINT64_MAX : get_number(number);
+}
+
 bool qiop_tls_may_push(const struct qiop_tls_session *s)
 {
     return !s->sealing || s->sealing->lent;
@@ -229,10 +243,6 @@ static ssize_t seal(struct qiop_tls_session *s, struct qiop_iov_cursor *src,
         }
     }
     atomic_store(&s->stirred, true);
-    if (s->sealing->r.seq >= QIOP_RECORD_LIMIT &&
-        qiop_tls_send_key_update(s, 0, errp)) {
-        return -1;
-    }
     out = qiop_queue_reserve(&s->out, s->record_max + QIOP_RECORD_OVERHEAD,
                              &avail, errp);
     if (!out) {
@@ -430,6 +440,7 @@ static ssize_t open_record(struct qiop_tls_session *s,
         return empty(s, errp);
     }
     s->idle_records = 0;
+    qiop_tls_count_received(s, len);
     placed = placed < len ? placed : len;
     if (placed) {
         qiop_iov_cursor_advance(dst, placed);

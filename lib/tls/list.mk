@@ -29,6 +29,7 @@ tls_sources = \
 	lib/tls/session-error.c \
 	lib/tls/session-info.c \
 	lib/tls/session-io.c \
+	lib/tls/session-keys.c \
 	lib/tls/session-lock.c \
 	lib/tls/session-priv.h \
 	lib/tls/session-resume.c \

@@ -178,6 +178,49 @@ char *qiop_tls_session_fact(struct qiop_tls_session *s, QIOTLSFact what,
     return NULL;
 }
 
+static int64_t count(const struct qiop_tls_session *s, QIOTLSCount what)
+{
+    switch (what) {
+    case QIO_TLS_COUNT_HANDSHAKE_US:
+        return s->handshake_us;
+    case QIO_TLS_COUNT_RECORDS_SENT:
+        return (int64_t)s->sent.records;
+    case QIO_TLS_COUNT_BYTES_SENT:
+        return (int64_t)s->sent.bytes;
+    case QIO_TLS_COUNT_KEY_UPDATES_SENT:
+        return s->sent.key_updates;
+    case QIO_TLS_COUNT_RECORDS_RECEIVED:
+        return (int64_t)s->received.records;
+    case QIO_TLS_COUNT_BYTES_RECEIVED:
+        return (int64_t)s->received.bytes;
+    case QIO_TLS_COUNT_KEY_UPDATES_RECEIVED:
+        return s->received.key_updates;
+    }
+    return -1;
+}
+
+int64_t qiop_tls_session_count(struct qiop_tls_session *s, QIOTLSCount what,
+                               QIOError **errp)
+{
+    int64_t n;
+
+    pthread_mutex_lock(&s->open_lock);
+    qiop_tls_seal_enter(s);
+    if (enter(s, errp)) {
+        n = -1;
+    } else {
+        n = count(s, what);
+        pthread_mutex_unlock(&s->lock);
+        if (n < 0) {
+            qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                          "no such count of a TLS session");
+        }
+    }
+    qiop_tls_seal_leave(s);
+    pthread_mutex_unlock(&s->open_lock);
+    return n;
+}
+
 int qiop_tls_session_export(struct qiop_tls_session *s, const char *label,
                             const void *context, size_t context_len, void *out,
                             size_t len, QIOError **errp)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A TLS session at work: encrypted bytes in and out, plaintext in and out, the
- * end, key updates, facts. */
+ * end, facts. */
 #include <config.h>
 #include "tls/session-priv.h"
 
@@ -241,7 +241,7 @@ bool qiop_tls_session_probe(struct qiop_tls_session *s, QIOError **errp)
 
 /* ---- writing ---- */
 
-static int check_writable(struct qiop_tls_session *s, QIOError **errp)
+int qiop_tls_check_writable(struct qiop_tls_session *s, QIOError **errp)
 {
     if (atomic_load(&s->dead)) {
         qio_error_propagate(errp, qio_error_copy(s->failed));
@@ -260,38 +260,6 @@ static int check_writable(struct qiop_tls_session *s, QIOError **errp)
     return 0;
 }
 
-int qiop_tls_send_key_update(struct qiop_tls_session *s, unsigned flags,
-                             QIOError **errp)
-{
-    int ret;
-
-    if (qiop_tls_output_room(s, errp)) {
-        return -1;
-    }
-    ret = qiop_tls_gnutls_enter(s, errp);
-    if (ret == 0) {
-        do {
-            ret = gnutls_session_key_update(s->tls, flags);
-        } while (ret == GNUTLS_E_AGAIN || ret == GNUTLS_E_INTERRUPTED);
-        ret = ret < 0 ? qiop_tls_fail_code(s, ret, errp) : 0;
-    }
-    if (qiop_tls_gnutls_leave(s, ret ? NULL : errp)) {
-        ret = -1;
-    }
-    s->asked |= ret == 0 && flags == GNUTLS_KU_PEER;
-    return ret;
-}
-
-/* The update that the peer asked for, due before our next data. */
-static int answer(struct qiop_tls_session *s, QIOError **errp)
-{
-    if (!s->answer_due) {
-        return 0;
-    }
-    s->answer_due = false;
-    return qiop_tls_send_key_update(s, 0, errp);
-}
-
 static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
                         size_t held, QIOError **errp)
 {
@@ -301,8 +269,8 @@ static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
         QIOError *err = NULL;
 
         n = -1;
-        if (answer(s, &err) == 0 && qiop_tls_send_tickets(s, &err) == 0 &&
-            qiop_tls_output_room(s, &err) == 0) {
+        if (qiop_tls_tend_keys(s, &err) == 0 &&
+            qiop_tls_send_tickets(s, &err) == 0 && qiop_tls_output_room(s, &err) == 0) {
             n = s->engine->seal(s, c, &err);
         }
         if (n < 0) {
@@ -311,6 +279,8 @@ static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
             return total ? total : -1;
         }
         total += n;
+        s->sent.records++;
+        s->sent.bytes += (uint64_t)n;
     }
     return total ? total : QIOP_TLS_BLOCK;
 }
@@ -324,7 +294,7 @@ ssize_t qiop_tls_session_write(struct qiop_tls_session *s,
 
     qiop_iov_cursor_init(&c, iov, niov);
     qiop_tls_seal_enter(s);
-    if (check_writable(s, errp) == 0) {
+    if (qiop_tls_check_writable(s, errp) == 0) {
         ret = seal_all(s, &c, held, errp);
     }
     qiop_tls_seal_leave(s);
@@ -371,46 +341,7 @@ void qiop_tls_session_abort(struct qiop_tls_session *s)
     qiop_tls_seal_leave(s);
 }
 
-/* ---- keys and facts ---- */
-
-static int update_keys(struct qiop_tls_session *s, bool ask_peer,
-                       QIOError **errp)
-{
-    bool answered, tls13;
-
-    if (check_writable(s, errp)) {
-        return -1;
-    }
-    pthread_mutex_lock(&s->lock);
-    tls13 = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
-    pthread_mutex_unlock(&s->lock);
-    if (!tls13) {
-        qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
-                      "keys cannot be updated before TLS 1.3");
-        return -1;
-    }
-    answered = s->answer_due;
-    if (answer(s, errp)) {
-        return -1;
-    }
-    /* A second request while one is open would only annoy the peer. */
-    ask_peer = ask_peer && !s->asked;
-    if (answered && !ask_peer) {
-        return 0;
-    }
-    return qiop_tls_send_key_update(s, ask_peer ? GNUTLS_KU_PEER : 0, errp);
-}
-
-int qiop_tls_session_update_keys(struct qiop_tls_session *s, bool ask_peer,
-                                 QIOError **errp)
-{
-    int ret;
-
-    qiop_tls_seal_enter(s);
-    ret = update_keys(s, ask_peer, errp);
-    qiop_tls_seal_leave(s);
-    return ret;
-}
+/* ---- facts ---- */
 
 static char *describe(struct qiop_tls_session *s)
 {

@@ -44,6 +44,12 @@ struct qiop_tls_opening {
     size_t held_off, held_len;
 };
 
+/* What a direction has carried; of its lock. */
+struct qiop_tls_counters {
+    uint64_t records, bytes; /* of data */
+    uint32_t key_updates;
+};
+
 /* Ordered so that there are few holes: a server has many of them. */
 struct qiop_tls_session {
     pthread_mutex_t open_lock;
@@ -82,6 +88,11 @@ struct qiop_tls_session {
     bool in_eof;
     QIOError *in_err;
 
+    struct qiop_tls_counters received; /* open_lock */
+    struct qiop_tls_counters sent;     /* seal_lock */
+    /* When the handshake began; once it is done, how long it took. */
+    int64_t handshake_us;
+
     struct qiop_queue out; /* seal_lock */
     uint32_t out_max;
     uint32_t record_max;    /* plaintext that the peer takes in one */
@@ -111,6 +122,14 @@ struct qiop_tls_session {
     uint8_t *staging;
 };
 
+/* A record of data was opened. With open_lock. */
+static inline void qiop_tls_count_received(struct qiop_tls_session *s,
+                                           size_t len)
+{
+    s->received.records++;
+    s->received.bytes += len;
+}
+
 /* ---- session-lock.c ---- */
 
 /* What is sealed or pushed goes to the output, which is locked. */
@@ -128,12 +147,22 @@ int qiop_tls_reader_leave(struct qiop_tls_session *s, QIOError **errp);
 
 /* Whether GnuTLS may send: not while an engine has the keys. */
 bool qiop_tls_may_push(const struct qiop_tls_session *s);
+/* How many records have been sent under the present key. With seal_lock. */
+uint64_t qiop_tls_records_sent(struct qiop_tls_session *s);
 
 /* ---- session-io.c ---- */
+
+/* With seal_lock: whether data may still be sent. 0 or -1. */
+int qiop_tls_check_writable(struct qiop_tls_session *s, QIOError **errp);
+
+/* ---- session-keys.c ---- */
 
 /* With seal_lock. flags as those of gnutls_session_key_update(). */
 int qiop_tls_send_key_update(struct qiop_tls_session *s, unsigned flags,
                              QIOError **errp);
+/* With seal_lock, before a record of data: the key update that is due, if one
+ * is. 0, or -1 with the session failed. */
+int qiop_tls_tend_keys(struct qiop_tls_session *s, QIOError **errp);
 
 /* ---- session.c ---- */
 

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+
 #define OUT_DEFAULT (512u << 10)
 #define IN_START (32u << 10)
 /* A read-ahead that stays in the cache costs less than fewer system calls. */
@@ -152,6 +154,7 @@ static void key_update_came(struct qiop_tls_session *s,
                             const gnutls_datum_t *msg)
 {
     s->asked = false;
+    s->received.key_updates++;
     if (msg->size == 1 && msg->data[0] == 1) {
         msg->data[0] = 0;
         s->answer_due = true;
@@ -486,6 +489,7 @@ static int complete(struct qiop_tls_session *s, QIOError **errp)
     }
     qiop_tls_engine_start(s);
     s->only_data = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
+    s->handshake_us = qiop_now_us() - s->handshake_us;
     atomic_store(&s->done, true);
     return 0;
 }
@@ -511,6 +515,7 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
     }
     if (!s->begun) {
         s->begun = true;
+        s->handshake_us = qiop_now_us();
         qiop_tls_offer_ticket(s);
     }
     do {

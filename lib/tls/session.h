@@ -106,6 +106,8 @@ int qiop_tls_session_update_keys(struct qiop_tls_session *s, bool ask_peer,
 /* session-info.c: as those of tls-info.h. */
 char *qiop_tls_session_fact(struct qiop_tls_session *s, QIOTLSFact what,
                             QIOError **errp);
+int64_t qiop_tls_session_count(struct qiop_tls_session *s, QIOTLSCount what,
+                               QIOError **errp);
 int qiop_tls_session_export(struct qiop_tls_session *s, const char *label,
                             const void *context, size_t context_len, void *out,
                             size_t len, QIOError **errp);

@@ -6,6 +6,7 @@ tls_tests = \
 	tests/tls/test-creds-x509 \
 	tests/tls/test-engine \
 	tests/tls/test-info \
+	tests/tls/test-lifetime \
 	tests/tls/test-nomem \
 	tests/tls/test-nomem-verify \
 	tests/tls/test-ocsp \
@@ -22,6 +23,7 @@ tests_tls_test_config_SOURCES = tests/tls/test-config.c tests/tls/sessionpair.h
 tests_tls_test_control_SOURCES = tests/tls/test-control.c tests/tls/sessionpair.h
 tests_tls_test_engine_SOURCES = tests/tls/test-engine.c tests/tls/sessionpair.h
 tests_tls_test_info_SOURCES = tests/tls/test-info.c tests/tls/sessionpair.h
+tests_tls_test_lifetime_SOURCES = tests/tls/test-lifetime.c tests/tls/sessionpair.h
 tests_tls_test_ocsp_SOURCES = tests/tls/test-ocsp.c tests/tls/sessionpair.h
 tests_tls_test_pkcs11_SOURCES = tests/tls/test-pkcs11.c tests/tls/sessionpair.h
 tests_tls_test_priority_SOURCES = tests/tls/test-priority.c tests/tls/sessionpair.h
