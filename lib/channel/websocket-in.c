@@ -332,17 +332,25 @@ ssize_t qiop_ws_read(QIOChannel *ioc, struct websocket *w,
     return r == -1 ? -1 : no_data(w, relaxed, errp);
 }
 
+static bool next_is_data(const struct websocket *w)
+{
+    size_t len;
+    const uint8_t *data = qiop_queue_peek(&w->in, &len);
+
+    return qiop_ws_is_data(&w->decoder, data, len);
+}
+
 bool qiop_ws_probe(QIOChannel *ioc, struct websocket *w, QIOError **errp)
 {
     bool told;
 
     pthread_mutex_lock(&w->in_lock);
     for (int i = 0; i < QIOP_WS_TRIES && !ended(w); i++) {
-        while (!qiop_ws_payload_due(&w->decoder) && w->in.len &&
-               take_event(w)) {
+        while (w->in.len && !next_is_data(w) && take_event(w)) {
         }
-        /* Data is for the reader, who will see what comes behind it. */
-        if (w->in.len || ended(w) || qiop_ws_fill(ioc, w, NULL) != 0) {
+        /* Data is for the reader, who will see what comes behind it. An empty
+         * message is data, too. */
+        if (next_is_data(w) || ended(w) || qiop_ws_fill(ioc, w, NULL) != 0) {
             break;
         }
     }

@@ -325,6 +325,18 @@ enum qiop_ws_event qiop_ws_decode(struct qiop_ws_decoder *d,
     return QIOP_WS_DATA;
 }
 
+bool qiop_ws_is_data(const struct qiop_ws_decoder *d, const uint8_t *data,
+                     size_t len)
+{
+    if (d->in_payload) {
+        return !is_control(d->opcode);
+    }
+    if (!d->have && !len) {
+        return false;
+    }
+    return !is_control((d->have ? d->header[0] : data[0]) & OPCODE);
+}
+
 uint64_t qiop_ws_payload_due(const struct qiop_ws_decoder *d)
 {
     bool data = d->in_payload && !is_control(d->opcode);

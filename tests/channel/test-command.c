@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "base/clock.h"
@@ -326,6 +327,43 @@ START_TEST(test_shutdown_wakes)
 END_TEST
 
 /* A child started later must not hold the first one's input open. */
+/* However few descriptors there are: a clear error, and nothing is left of the
+ * attempt; with enough of them it is a command like any other. */
+START_TEST(test_no_descriptors)
+{
+    const char *const argv[] = {"cat", NULL};
+    struct rlimit limit;
+    QIOChannel *ioc = NULL;
+    QIOError *err = NULL;
+    int first = dup(0), room;
+
+    close(first);
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (room = 0; !ioc; room++) {
+        struct rlimit few = {(rlim_t)(first + room), limit.rlim_max};
+        int fds = qiotest_count_fds();
+
+        ck_assert_int_lt(room, 30);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+        ioc = qio_channel_command_new_spawn(argv, O_RDWR, &err);
+        ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+        if (!ioc) {
+            ck_assert_int_eq(qio_error_errno(err), EMFILE);
+            qiotest_error(&err, QIO_ERROR_SYSTEM);
+            ck_assert_int_eq(qiotest_count_fds(), fds);
+            no_children();
+        }
+    }
+    /* Two pipes and the one that tells of exec(). */
+    ck_assert_int_ge(room, 6);
+    qiotest_ok(&err);
+    end_input(ioc);
+    ck_assert_int_eq(qio_channel_command_wait(ioc, 5000, NULL, &err), 0);
+    qio_channel_unref(ioc);
+    no_children();
+}
+END_TEST
+
 START_TEST(test_siblings)
 {
     QIOChannel *a = spawn_shell("exec cat", O_RDWR);
@@ -359,6 +397,7 @@ int main(void)
     tcase_add_test(tc, test_free);
     tcase_add_test(tc, test_status_lost);
     tcase_add_loop_test(tc, test_shutdown_wakes, 0, 2);
+    tcase_add_test(tc, test_no_descriptors);
     tcase_add_test(tc, test_siblings);
     return qiotest_main(s);
 }

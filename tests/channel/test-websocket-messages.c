@@ -278,6 +278,25 @@ START_TEST(other_types)
 }
 END_TEST
 
+/* A writer that fails looks for the peer's reason, and leaves messages alone. */
+START_TEST(empty_after_failed_write)
+{
+    QIOError *err = NULL;
+    int i, rc = 0;
+
+    FRAMES(LIST(FIN | TEXT, FIN | BINARY), "", "x", NULL);
+    qio_channel_close(raw, &err);
+    for (i = 0; i < 3 && rc == 0; i++) {
+        rc = qio_channel_websocket_send(ws, QIO_WEBSOCKET_TEXT, "late", 4, 5000,
+                                        &err);
+    }
+    ck_assert_int_eq(rc, -1);
+    qiotest_error(&err, QIO_ERROR_BROKEN);
+    receive("", QIO_WEBSOCKET_TEXT, true);
+    receive("x", QIO_WEBSOCKET_BINARY, true);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("messages of a websocket");
@@ -290,6 +309,7 @@ int main(void)
     tcase_add_loop_test(tc, cut_text, 0, 2);
     tcase_add_test(tc, stream_end);
     tcase_add_test(tc, nobody_sends);
+    tcase_add_test(tc, empty_after_failed_write);
     tcase_add_test(tc, sending);
     tcase_add_test(tc, other_types);
     return qiotest_main(s);

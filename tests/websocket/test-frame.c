@@ -420,6 +420,30 @@ START_TEST(test_noise)
 }
 END_TEST
 
+START_TEST(data_or_control)
+{
+    static const uint8_t ping[] = {0x89, 1, 'p'}, text[] = {0x81, 1, 't'},
+                         empty[] = {0x82, 0};
+    struct qiop_ws_decoder d;
+    size_t used;
+
+    qiop_ws_decoder_init(&d, false, true, 1000, 0);
+    ck_assert(!qiop_ws_is_data(&d, NULL, 0));
+    ck_assert(qiop_ws_is_data(&d, empty, 1));
+    ck_assert(!qiop_ws_is_data(&d, ping, sizeof(ping)));
+    for (size_t i = 0; i < sizeof(ping) - 1; i++) {
+        ck_assert_int_eq(qiop_ws_decode(&d, ping + i, 1, &used), QIOP_WS_MORE);
+        ck_assert(!qiop_ws_is_data(&d, text, sizeof(text)));
+    }
+    ck_assert_int_eq(qiop_ws_decode(&d, ping + 2, 1, &used), QIOP_WS_PINGED);
+    ck_assert(qiop_ws_is_data(&d, text, sizeof(text)));
+    ck_assert_int_eq(qiop_ws_decode(&d, text, 1, &used), QIOP_WS_MORE);
+    ck_assert(qiop_ws_is_data(&d, NULL, 0));
+    ck_assert_int_eq(qiop_ws_decode(&d, text + 1, 2, &used), QIOP_WS_DATA);
+    ck_assert(qiop_ws_is_data(&d, ping, sizeof(ping)));
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("websocket-frame");
@@ -434,5 +458,6 @@ int main(void)
     tcase_add_test(tc, test_codes);
     tcase_add_test(tc, test_between);
     tcase_add_test(tc, test_noise);
+    tcase_add_test(tc, data_or_control);
     return qiotest_main(s);
 }
