@@ -51,12 +51,13 @@
  * Resumption, RFC 8446 §2.2 and RFC 5077: a server with resumption=on gives its
  * clients tickets, and a client with resumption=on, of tickets from servers
  * that it knows by name, keeps a few in memory for its next session with that
- * name. Such a session takes about half the time of a full handshake. A ticket
- * serves for an hour at most after the peers have shown who they are, with TLS
- * 1.3 once, and only with the same credentials: a reload of either side ends
- * it. The expiry of certificates and the authorizer are asked again in every
- * session. A server renews its keys for tickets twice a day; one whose keys
- * come from a function gives none. QIO_TLS_FACT_RESUMED tells what came of it.
+ * name. Such a session takes about half the time of a full handshake. Tickets
+ * serve once with TLS 1.3, and only with the same credentials: a reload of
+ * either side ends them. A client goes on from a session for an hour at most
+ * after the peers have shown who they are; a server renews its keys for tickets
+ * twice a day. The expiry of certificates and the authorizer are asked again in
+ * every session. A server whose pre-shared keys come from a function gives no
+ * tickets. QIO_TLS_FACT_RESUMED tells what came of it.
  *
  * Whoever closes a TCP connection without having read all resets it, and what
  * it sent last may be lost. So our servers send TLS 1.3 tickets only ahead of

@@ -104,9 +104,9 @@ struct qiop_tls_session {
     /* Set by the verify callback, reported after it. */
     gnutls_alert_description_t verify_alert;
     QIOError *verify_err;
-    /* When a certificate of the peer expires; 0: it showed none. Known to a
-     * client that keeps tickets. */
-    time_t peer_until;
+    /* Until when sessions may go on from this one; known where tickets are
+     * given or kept. */
+    time_t resume_until;
     char *psk_user;   /* whom a client says it is, for messages */
     bool psk_unknown; /* ... and we do not know him */
     bool psk_failed;  /* ... and nobody could say */
@@ -190,8 +190,8 @@ QIOError *qiop_tls_explain(struct qiop_tls_session *s, int code, int *alert);
 unsigned qiop_tls_resume_flags(const struct qiop_tls_session *s);
 int qiop_tls_resume_setup(struct qiop_tls_session *s);
 /* A client, before the handshake: take up an earlier session, if there is one
- * with this host. */
-void qiop_tls_offer_ticket(struct qiop_tls_session *s);
+ * with this host. GnuTLS's code. */
+int qiop_tls_offer_ticket(struct qiop_tls_session *s);
 /* The peer gave one. */
 void qiop_tls_keep_ticket(struct qiop_tls_session *s);
 /* The session failed after one was offered. */

@@ -4,6 +4,8 @@
 #include <config.h>
 #include "tls/session-priv.h"
 
+#include <errno.h>
+
 #include "tls/tickets.h"
 
 /* For connections made at the same time; one replaces the one that was used. */
@@ -35,24 +37,29 @@ static struct qiop_ticket_store *store_of(const struct qiop_tls_session *s)
     return s->hostname && *s->hostname ? s->material->ticket_store : NULL;
 }
 
-void qiop_tls_offer_ticket(struct qiop_tls_session *s)
+int qiop_tls_offer_ticket(struct qiop_tls_session *s)
 {
     struct qiop_ticket_store *store = store_of(s);
     gnutls_datum_t data;
+    int ret;
 
     if (!store ||
-        !qiop_ticket_store_take(store, s->hostname, &data, &s->peer_until)) {
-        return;
+        !qiop_ticket_store_take(store, s->hostname, &data, &s->resume_until)) {
+        return 0;
     }
-    s->offered = gnutls_session_set_data(s->tls, data.data, data.size) >= 0;
+    errno = 0;
+    ret = gnutls_session_set_data(s->tls, data.data, data.size);
     qiop_ticket_free(&data);
+    s->offered = ret >= 0;
+    /* One that GnuTLS does not like is not offered; but one of which it took
+     * half, for lack of memory, is nothing to go on with. */
+    return ret < 0 && errno == ENOMEM ? GNUTLS_E_MEMORY_ERROR : 0;
 }
 
 void qiop_tls_keep_ticket(struct qiop_tls_session *s)
 {
     struct qiop_ticket_store *store = store_of(s);
     bool tls13 = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
-    time_t until = time(NULL) + QIOP_TICKET_SECONDS;
     gnutls_datum_t data = {NULL, 0};
 
     /* Without the flag GnuTLS would wait for a ticket. */
@@ -60,11 +67,9 @@ void qiop_tls_keep_ticket(struct qiop_tls_session *s)
         !(gnutls_session_get_flags(s->tls) & GNUTLS_SFLAGS_SESSION_TICKET)) {
         return;
     }
-    if (s->peer_until && s->peer_until < until) {
-        until = s->peer_until;
-    }
     if (gnutls_session_get_data2(s->tls, &data) >= 0) {
-        qiop_ticket_store_put(store, s->hostname, &data, until, tls13);
+        qiop_ticket_store_put(store, s->hostname, &data, s->resume_until,
+                              tls13);
     }
     qiop_ticket_free(&data);
 }
@@ -100,7 +105,9 @@ int qiop_tls_send_tickets(struct qiop_tls_session *s, QIOError **errp)
             gnutls_session_is_resumed(s->tls) ? TICKETS_AGAIN : TICKETS_FIRST;
 
         /* That there is none to give is no failure; half of one is. */
-        (void)gnutls_session_ticket_send(s->tls, n, 0);
+        if (time(NULL) < s->resume_until) {
+            (void)gnutls_session_ticket_send(s->tls, n, 0);
+        }
         if (s->no_memory) {
             ret = qiop_tls_fail_code(s, GNUTLS_E_MEMORY_ERROR, errp);
         }
@@ -111,10 +118,24 @@ int qiop_tls_send_tickets(struct qiop_tls_session *s, QIOError **errp)
     return ret;
 }
 
+/* Not longer than the certificates last, nor than anybody should be trusted
+ * for having shown one. */
+static void bound(struct qiop_tls_session *s)
+{
+    time_t limit = time(NULL) + QIOP_TICKET_SECONDS;
+
+    if (!s->resume_until || limit < s->resume_until) {
+        s->resume_until = limit;
+    }
+}
+
 int qiop_tls_resume_complete(struct qiop_tls_session *s)
 {
     bool tls13 = gnutls_protocol_get_version(s->tls) == GNUTLS_TLS1_3;
 
+    if (!s->material->ticket_keys && !s->material->ticket_store) {
+        return 0;
+    }
     if (gnutls_session_is_resumed(s->tls)) {
         int ret = qiop_tls_verify_resumed(s);
 
@@ -122,6 +143,7 @@ int qiop_tls_resume_complete(struct qiop_tls_session *s)
             return ret;
         }
     }
+    bound(s);
     s->tickets_due = tls13 && s->server && s->material->ticket_keys;
     if (!tls13) {
         qiop_tls_keep_ticket(s);

@@ -349,11 +349,11 @@ static void note_expiry(struct qiop_tls_session *s,
 {
     unsigned i;
 
-    s->peer_until = gnutls_x509_crt_get_expiration_time(chain->crt[0]);
+    s->resume_until = gnutls_x509_crt_get_expiration_time(chain->crt[0]);
     for (i = 1; i < chain->n; i++) {
         time_t when = gnutls_x509_crt_get_expiration_time(chain->crt[i]);
 
-        s->peer_until = when < s->peer_until ? when : s->peer_until;
+        s->resume_until = when < s->resume_until ? when : s->resume_until;
     }
 }
 
@@ -449,7 +449,7 @@ int qiop_tls_verify_resumed(struct qiop_tls_session *s)
         return 0;
     }
     /* A client's store knows the host and the dates of what it offered. */
-    if (!s->server && !s->authz && time(NULL) < s->peer_until) {
+    if (!s->server && !s->authz && time(NULL) < s->resume_until) {
         return 0;
     }
     return verify(s, true);

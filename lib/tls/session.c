@@ -516,7 +516,10 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
     if (!s->begun) {
         s->begun = true;
         s->handshake_us = qiop_now_us();
-        qiop_tls_offer_ticket(s);
+        ret = qiop_tls_offer_ticket(s);
+        if (ret < 0) {
+            return qiop_tls_fail_code(s, ret, errp);
+        }
     }
     do {
         errno = 0;

@@ -3,6 +3,7 @@
  * handshake fails. */
 #include <config.h>
 #include <stdio.h>
+#include <qio/tls-config.h>
 #include "failmalloc.h"
 #include "sessionpair.h"
 
@@ -13,6 +14,7 @@ struct match {
     QIOAuthz *authz;
     const char *hostname;
     bool server_refuses;
+    bool resumed; /* after a session that was not to be refused */
 };
 
 /* All that one has sent, for the other; without memory it is lost. */
@@ -55,6 +57,37 @@ static bool accepted(struct qiop_tls_session *client,
     return (server_refuses ? s : c) == 0;
 }
 
+/* A session after which the client has tickets, if all goes well. */
+static void give_tickets(struct qiop_tls_session *client,
+                         struct qiop_tls_session *server)
+{
+    char byte = 'x';
+    struct iovec iov = {&byte, 1};
+
+    if (accepted(client, server, true) &&
+        qiop_tls_session_write(server, &iov, 1, 0, NULL) == 1) {
+        move(server, client);
+        (void)!qiop_tls_session_read(client, &iov, 1, false, NULL);
+    }
+}
+
+static bool prepare(struct match *m, QIOError **errp)
+{
+    struct qiop_tls_session *c, *s = NULL;
+
+    c = qiop_tls_session_new(m->client, QIO_TLS_ENDPOINT_CLIENT, NULL, errp);
+    if (c && qiop_tls_session_set_hostname(c, m->hostname, errp) == 0) {
+        s = qiop_tls_session_new(m->server, QIO_TLS_ENDPOINT_SERVER, NULL,
+                                 errp);
+    }
+    if (s) {
+        give_tickets(c, s);
+    }
+    qiop_tls_session_free(c);
+    qiop_tls_session_free(s);
+    return s != NULL;
+}
+
 /* False without an error, which fails the test, when it was accepted. */
 static bool refuse(void *opaque, QIOError **errp)
 {
@@ -62,6 +95,9 @@ static bool refuse(void *opaque, QIOError **errp)
     struct qiop_tls_session *c, *s = NULL;
     bool ok = false;
 
+    if (m->resumed && !prepare(m, errp)) {
+        return false;
+    }
     c = qiop_tls_session_new(m->client, QIO_TLS_ENDPOINT_CLIENT, NULL, errp);
     if (c && qiop_tls_session_set_hostname(c, m->hostname, errp) == 0) {
         s = qiop_tls_session_new(m->server, QIO_TLS_ENDPOINT_SERVER, m->authz,
@@ -96,11 +132,27 @@ static void write_side(const char *dir, const char *role,
 static QIOTLSCreds *load(QIOTLSEndpoint endpoint, const char *dir,
                          const char *priority)
 {
+    static const char *const settings[][2] = {{"sanity-check", "off"},
+                                              {"resumption", "on"}};
+    QIOTLSConfig *config =
+        qio_tls_config_new(QIO_TLS_CREDS_X509, endpoint, NULL);
     QIOError *err = NULL;
-    QIOTLSCreds *creds = qio_tls_creds_x509_new(
-        endpoint, dir, NULL, priority, QIO_TLS_CREDS_NO_SANITY_CHECK, &err);
+    QIOTLSCreds *creds;
+    size_t i;
 
+    for (i = 0; i < 2; i++) {
+        ck_assert_int_eq(
+            qio_tls_config_set(config, settings[i][0], settings[i][1], &err),
+            0);
+    }
+    ck_assert_int_eq(qio_tls_config_set(config, "dir", dir, &err), 0);
+    if (priority) {
+        ck_assert_int_eq(qio_tls_config_set(config, "priority", priority, &err),
+                         0);
+    }
+    creds = qio_tls_creds_new(config, &err);
     qiotest_ok(&err);
+    qio_tls_config_free(config);
     return creds;
 }
 
@@ -113,6 +165,7 @@ enum fault {
     NO_CERTIFICATE,
     CLIENT_UNKNOWN_CA,
     NOT_ALLOWED,
+    NOT_ALLOWED_RESUMED,
     FAULTS,
 };
 
@@ -153,7 +206,8 @@ static void exhaust(enum fault fault, const char *priority)
     m.client = load(QIO_TLS_ENDPOINT_CLIENT, cdir, priority);
     m.server = load(QIO_TLS_ENDPOINT_SERVER, sdir, priority);
     m.hostname = fault == WRONG_HOST ? "b.example" : "localhost";
-    if (fault == NOT_ALLOWED) {
+    m.resumed = fault == NOT_ALLOWED_RESUMED;
+    if (fault >= NOT_ALLOWED) {
         m.authz = qio_authz_new_simple("CN=somebody else", NULL);
     }
     runs = failmalloc_sample(refuse, &m, 0, RUNS, &all);

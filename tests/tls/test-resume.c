@@ -524,6 +524,22 @@ START_TEST(lifetime)
 }
 END_TEST
 
+/* A ticket that comes when the session is older than it may get. */
+START_TEST(late_ticket)
+{
+    struct ends e = ends_make(X509, 1);
+    struct sessionpair p;
+
+    open_pair(&p, &e, "a.example");
+    passed = 3700;
+    send_byte(p.server, p.client);
+    sessionpair_free(&p);
+    ck_assert(!again(&e));
+    ck_assert(again(&e));
+    ends_free(&e);
+}
+END_TEST
+
 /* The key of the tickets is another one from time to time. */
 START_TEST(key_renewed)
 {
@@ -651,6 +667,7 @@ int main(void)
     tcase_add_loop_test(tc, server_expires, 0, 2);
     tcase_add_loop_test(tc, ca_expires, 0, 2);
     tcase_add_loop_test(tc, lifetime, 0, 2);
+    tcase_add_test(tc, late_ticket);
     tcase_add_loop_test(tc, key_renewed, 0, 2);
     tcase_add_loop_test(tc, psk, 0, 2);
     tcase_add_loop_test(tc, psk_function, 0, 2);
