@@ -109,6 +109,8 @@ tool_sources = \
 	examples/tool-sink.h \
 	examples/tool-stop.c \
 	examples/tool-stop.h \
+	examples/tool-tls.c \
+	examples/tool-tls.h \
 	examples/tool-transfer.c \
 	examples/tool-transfer.h
 examples_qio_migrate_recv_SOURCES = \

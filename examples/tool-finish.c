@@ -51,10 +51,20 @@ static bool keep(ToolRelay *r, QIOTask *task)
 
 /* ---- failing ---- */
 
+/* While the channels are still there. */
+static void count_tls(ToolSide *side)
+{
+    if (side->network && side->tls) {
+        tool_tls_count(&side->result->session, side->tls);
+    }
+}
+
 static void set_result(ToolRelay *r)
 {
     QIOMigrationFollowState state = QIO_MIGRATION_FOLLOW_FOREIGN;
 
+    count_tls(r->in);
+    count_tls(r->out);
     if (r->follow) {
         state = qio_migration_follow_state(r->follow);
     }

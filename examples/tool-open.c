@@ -91,6 +91,8 @@ static void look_at_layers(ToolSide *side)
     }
     side->result->tls = qio_channel_tls_describe(side->tls, NULL);
     side->result->identity = qio_channel_tls_peer_identity(side->tls, NULL);
+    tool_tls_facts(&side->result->session, side->tls);
+    tool_report_session(side->opt, side->result);
 }
 
 void tool_side_adopt(ToolSide *side, QIOChannel *ioc)

@@ -21,6 +21,7 @@ enum {
     OPT_TIMEOUT,
     OPT_PROGRESS,
     OPT_QUIET,
+    OPT_VERBOSE,
     OPT_JSON,
     OPT_FSYNC,
     OPT_MAX,
@@ -38,6 +39,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, OPT_TIMEOUT},
     {"progress", no_argument, NULL, OPT_PROGRESS},
     {"quiet", no_argument, NULL, OPT_QUIET},
+    {"verbose", no_argument, NULL, OPT_VERBOSE},
     {"json", no_argument, NULL, OPT_JSON},
     {"fsync", no_argument, NULL, OPT_FSYNC},
     {"max", required_argument, NULL, OPT_MAX},
@@ -60,6 +62,8 @@ static const char help_text[] =
     "  --progress           bytes, rate and time on standard error; without\n"
     "                       being asked when that is a terminal\n"
     "  --quiet              nothing on standard error but failures\n"
+    "  --verbose            what TLS has agreed on, and what it counted, on\n"
+    "                       standard error\n"
     "  --json               the result as one JSON object on standard output\n"
     "  --fsync              the file must be on the disk before success\n";
 
@@ -180,6 +184,9 @@ static bool take_option(ToolOptions *opt, int which, const char *value)
     case OPT_QUIET:
         opt->quiet = true;
         return true;
+    case OPT_VERBOSE:
+        opt->verbose = true;
+        return true;
     case OPT_JSON:
         opt->json = true;
         return true;
@@ -221,6 +228,7 @@ static ToolParse check_options(ToolOptions *opt)
     }
     if (opt->quiet) {
         opt->progress = false;
+        opt->verbose = false;
     } else if (isatty(STDERR_FILENO)) {
         opt->progress = true;
     }

@@ -33,6 +33,7 @@ typedef struct ToolOptions {
     int timeout_ms;      /* -1: not given */
     bool progress;
     bool quiet;
+    bool verbose;
     bool json;
     bool fsync;
     bool many;    /* transfers, from one listener */

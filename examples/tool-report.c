@@ -115,21 +115,7 @@ void tool_progress(const ToolOptions *opt, const ToolResult *r, uint64_t bytes,
 
 static void json_string(FILE *f, const char *text)
 {
-    if (!text) {
-        fputs("null", f);
-        return;
-    }
-    fputc('"', f);
-    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-        if (*p == '"' || *p == '\\') {
-            fprintf(f, "\\%c", *p);
-        } else if (*p < 0x20 || *p == 0x7f) {
-            fprintf(f, "\\u%04x", *p);
-        } else {
-            fputc(*p, f);
-        }
-    }
-    fputc('"', f);
+    tool_json_string(f, text, text ? strlen(text) : 0);
 }
 
 static void print_json(const ToolOptions *opt, const ToolResult *r)
@@ -148,6 +134,8 @@ static void print_json(const ToolOptions *opt, const ToolResult *r)
     json_string(stdout, r->tls);
     fputs(", \"peer\": ", stdout);
     json_string(stdout, r->identity);
+    fputs(", \"tls_session\": ", stdout);
+    tool_tls_json(&r->session, stdout);
     fputs(", \"error\": ", stdout);
     if (r->exit) {
         printf("{\"code\": \"%s\", \"message\": ",
@@ -161,6 +149,25 @@ static void print_json(const ToolOptions *opt, const ToolResult *r)
     fflush(stdout);
 }
 
+/* text is taken. */
+static void say_line(const ToolOptions *opt, const ToolResult *r, char *text)
+{
+    char number[48];
+
+    if (text) {
+        tool_say(opt, "%s%s", which(number, r), text);
+        free(text);
+    }
+}
+
+void tool_report_session(const ToolOptions *opt, const ToolResult *r)
+{
+    if (opt->verbose && r->session.known) {
+        say_line(opt, r, tool_tls_agreed(&r->session));
+        say_line(opt, r, tool_tls_peer(&r->session));
+    }
+}
+
 int tool_report(const ToolOptions *opt, const ToolResult *r)
 {
     char number[48];
@@ -169,6 +176,9 @@ int tool_report(const ToolOptions *opt, const ToolResult *r)
         tool_progress(opt, r, r->bytes, true);
     } else if (r->number && !r->exit && !opt->quiet) {
         tool_say(opt, "%sdone, %" PRIu64 " bytes", which(number, r), r->bytes);
+    }
+    if (opt->verbose && r->session.known) {
+        say_line(opt, r, tool_tls_counted(&r->session));
     }
     if (r->exit) {
         tool_say(opt, "%s%s", which(number, r),
@@ -185,5 +195,6 @@ void tool_result_clear(ToolResult *r)
     free(r->message);
     free(r->tls);
     free(r->identity);
+    tool_tls_clear(&r->session);
     memset(r, 0, sizeof(*r));
 }

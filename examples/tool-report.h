@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <qio/qio.h>
 #include "tool-options.h"
+#include "tool-tls.h"
 
 /* Exit codes, as the manual pages list them. */
 enum {
@@ -31,6 +32,7 @@ typedef struct ToolResult {
     int whole;      /* 1, 0; -1: not a stream that tells */
     char *tls;      /* NULL without */
     char *identity; /* NULL without */
+    ToolTls session;
 } ToolResult;
 
 /* CLOCK_MONOTONIC in microseconds. */
@@ -48,6 +50,9 @@ void tool_say(const ToolOptions *opt, const char *fmt, ...) QIO_PRINTF(2, 3);
 /* The line that moves; final gives it its newline and the facts of TLS. */
 void tool_progress(const ToolOptions *opt, const ToolResult *r, uint64_t bytes,
                    bool final);
+
+/* Say what the handshake has come to, if it is wanted. */
+void tool_report_session(const ToolOptions *opt, const ToolResult *r);
 
 /* Say how it ended, as the options want it. Returns the exit code. */
 int tool_report(const ToolOptions *opt, const ToolResult *r);

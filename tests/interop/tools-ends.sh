@@ -147,19 +147,34 @@ lines = open(sys.argv[1]).read().splitlines()
 r = json.loads(lines[0])
 sys.exit(0 if len(lines) == 1 and eval("(" + sys.argv[2] + ")") else repr(r))' "$1" "$2"
 }
-put file:sink "--json $(server pki)"
-"$SEND" --json $(client pki) file:whole "$uri" >send.out
+put file:sink "--json --verbose $(server pki ,rekey-after=1024)"
+"$SEND" --json --verbose $(client pki) file:whole "$uri" >send.out 2>send.log
 both "with --json" $?
 for name in send recv; do
     check "$name --json" json $name.out 'r["result"] == "ok" and r["exit"] == 0
         and r["bytes"] == 3000045 and r["whole"] is True and r["error"] is None
         and r["tls"].startswith("TLS1.3") and "CN=" in r["peer"]
         and r["seconds"] > 0'
+    check "$name: the TLS session" json $name.out '(s := r["tls_session"]) and
+        s["version"] == "TLS1.3" and "-" in s["cipher"] and s["group"] and
+        s["signature"] and s["engine"] and s["alpn"] is None and
+        s["resumed"] is False and r["peer"] in s["peer_names"] and
+        0 < s["handshake_us"] < 90000000'
+    check "$name --verbose" grep -q "TLS1.3, cipher .*, full handshake" $name.log
+    check "... and the peer" grep -q ": the peer is .*CN=" $name.log
+    check "... and the counters" grep -q "TLS sent [0-9]* records" $name.log
 done
+check "what is sent is received" python3 -c 'import json
+send, recv = (json.load(open(n))["tls_session"] for n in ("send.out", "recv.out"))
+for what in "records", "bytes", "key_updates":
+    assert send[what + "_sent"] == recv[what + "_received"], what
+    assert recv[what + "_sent"] == send[what + "_received"], what
+assert send["bytes_sent"] == 3000045'
 "$SEND" --json file:missing tcp:127.0.0.1:1 >send.out 2>send.log
 check "--json of a failure" json send.out 'r["result"] == "failed" and
     r["exit"] == 6 and r["bytes"] == 0 and r["error"]["code"] == "SYSTEM" and
-    "missing" in r["error"]["message"] and r["tls"] is None'
+    "missing" in r["error"]["message"] and r["tls"] is None
+    and r["tls_session"] is None'
 run recv "$RECV" --quiet unix:quiet.sock file:/dev/null
 for ((i = 0; i < 100; i++)); do [ -S quiet.sock ] && break; sleep 0.05; done
 "$SEND" --quiet file:plain unix:quiet.sock 2>send.log
