@@ -278,7 +278,8 @@ START_TEST(other_types)
 }
 END_TEST
 
-/* A writer that fails looks for the peer's reason, and leaves messages alone. */
+/* A writer that fails looks for the peer's reason, and leaves messages alone.
+ */
 START_TEST(empty_after_failed_write)
 {
     QIOError *err = NULL;
