@@ -37,9 +37,11 @@ struct qiop_lane {
 
 struct qiop_channels {
     bool server;
-    bool greeted;
-    unsigned count;  /* 0: not known yet */
-    unsigned joined; /* so many are there */
+    unsigned count;    /* 0: not known yet */
+    unsigned joined;   /* so many are there */
+    unsigned answered; /* of a client's */
+    QIOMigrationAnswerFunc *on_answer;
+    void *on_answer_opaque;
     uint8_t token[QIOP_TOKEN_LEN];
     uint32_t block_max; /* what the other side announced */
     struct qiop_lane lanes[QIOP_CHANNELS_MAX];

@@ -35,27 +35,13 @@ static int invalid(QIOError **errp, const char *why)
     return -1;
 }
 
-static int check_connections(QIOChannel *const *connections, size_t n,
-                             QIOError **errp)
-{
-    if (!n || n > QIOP_CHANNELS_MAX) {
-        return invalid(errp, "too few or too many connections for a stream");
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!qio_channel_is_open(connections[i])) {
-            return invalid(errp, "a connection for a stream is not open");
-        }
-    }
-    return 0;
-}
-
-QIOChannel *qio_migration_channels_new_client(QIOChannel *const *connections,
-                                              size_t n, QIOError **errp)
+QIOChannel *qio_migration_channels_new_client(unsigned count, QIOError **errp)
 {
     struct qiop_channels *c;
     QIOChannel *ioc;
 
-    if (check_connections(connections, n, errp)) {
+    if (!count || count > QIOP_CHANNELS_MAX) {
+        invalid(errp, "too few or too many connections for a stream");
         return NULL;
     }
     ioc = new_channels(&c, errp);
@@ -67,11 +53,7 @@ QIOChannel *qio_migration_channels_new_client(QIOChannel *const *connections,
         qio_channel_unref(ioc);
         return NULL;
     }
-    c->count = (unsigned)n;
-    c->joined = c->count;
-    for (size_t i = 0; i < n; i++) {
-        c->lanes[i].ioc = qio_channel_ref(connections[i]);
-    }
+    c->count = count;
     return ioc;
 }
 
@@ -117,14 +99,57 @@ static int check_join(const struct qiop_channels *c, const struct qiop_hello *h,
     return 0;
 }
 
+/* Our hello on it: a question, or the answer. 0 or -1. */
+static int greet(struct qiop_channels *c, unsigned i, QIOChannel *connection,
+                 QIOError **errp)
+{
+    uint8_t data[QIOP_HELLO_LEN];
+    struct qiop_hello h = {
+        .type = c->server ? QIOP_HELLO_ACCEPT : QIOP_HELLO_JOIN,
+        .index = i,
+        .count = c->count,
+        .block_max = QIOP_BLOCK_SIZE,
+    };
+    int rc;
+
+    memcpy(h.token, c->token, QIOP_TOKEN_LEN);
+    rc = qiop_hello_make(&h, connection, data, errp) ||
+         qiop_lane_say(&c->lanes[i], data, sizeof(data), errp);
+    explicit_bzero(data, sizeof(data));
+    explicit_bzero(&h, sizeof(h));
+    return rc ? -1 : 0;
+}
+
+static int take_in(QIOChannel *ioc, unsigned i, QIOChannel *connection,
+                   QIOError **errp)
+{
+    struct qiop_channels *c = qio_channel_private(ioc);
+
+    if (greet(c, i, connection, errp)) {
+        return -1;
+    }
+    c->lanes[i].ioc = qio_channel_ref(connection);
+    c->joined++;
+    /* Now, though nobody may have begun to open; a failure stays. */
+    (void)qiop_channels_flush(c, NULL);
+    qio_channel_changed(ioc, QIO_EVENT_OPEN);
+    return (int)(c->count - c->joined);
+}
+
 int qio_migration_channels_join(QIOChannel *ioc, QIOChannel *connection,
                                 const QIOMigrationHello *hello, QIOError **errp)
 {
     struct qiop_channels *c = channels_of(ioc);
-    const struct qiop_hello *h = &hello->hello;
+    const struct qiop_hello *h = hello ? &hello->hello : NULL;
 
-    if (!c || !c->server || !qio_channel_is_open(connection)) {
+    if (!c || c->server != !!h || !qio_channel_is_open(connection)) {
         return invalid(errp, "nothing that a connection can join");
+    }
+    if (!h && c->joined == c->count) {
+        return invalid(errp, "all connections are there");
+    }
+    if (!h) {
+        return take_in(ioc, c->joined, connection, errp);
     }
     if (check_join(c, h, errp)) {
         return -1;
@@ -134,9 +159,21 @@ int qio_migration_channels_join(QIOChannel *ioc, QIOChannel *connection,
         c->block_max = h->block_max;
         memcpy(c->token, h->token, QIOP_TOKEN_LEN);
     }
-    c->lanes[h->index].ioc = qio_channel_ref(connection);
-    c->joined++;
-    return (int)(c->count - c->joined);
+    return take_in(ioc, h->index, connection, errp);
+}
+
+int qio_migration_channels_on_answer(QIOChannel *ioc,
+                                     QIOMigrationAnswerFunc *fn, void *opaque,
+                                     QIOError **errp)
+{
+    struct qiop_channels *c = channels_of(ioc);
+
+    if (!c || c->server) {
+        return invalid(errp, "nothing that gets answers");
+    }
+    c->on_answer = fn;
+    c->on_answer_opaque = opaque;
+    return 0;
 }
 
 unsigned qio_migration_channels_count(const QIOChannel *ioc)
@@ -153,32 +190,7 @@ QIOChannel *qio_migration_channels_get(const QIOChannel *ioc, unsigned i)
     return c && i < c->count ? c->lanes[i].ioc : NULL;
 }
 
-/* ---- opening: everybody's hello, and every answer ---- */
-
-/* 0 or -1. */
-static int greet(struct qiop_channels *c, QIOError **errp)
-{
-    uint8_t data[QIOP_HELLO_LEN];
-    struct qiop_hello h = {
-        .type = c->server ? QIOP_HELLO_ACCEPT : QIOP_HELLO_JOIN,
-        .count = c->count,
-        .block_max = QIOP_BLOCK_SIZE,
-    };
-    int rc = 0;
-
-    memcpy(h.token, c->token, QIOP_TOKEN_LEN);
-    for (unsigned i = 0; i < c->count && !rc; i++) {
-        struct qiop_lane *l = &c->lanes[i];
-
-        h.index = i;
-        rc = qiop_hello_make(&h, l->ioc, data, errp) ||
-             qiop_lane_say(l, data, sizeof(data), errp);
-    }
-    explicit_bzero(data, sizeof(data));
-    explicit_bzero(&h, sizeof(h));
-    c->greeted = !rc;
-    return rc ? -1 : 0;
-}
+/* ---- opening: every answer, and nobody who leaves ---- */
 
 static int check_answer(struct qiop_channels *c, struct qiop_lane *l,
                         QIOError **errp)
@@ -226,39 +238,74 @@ static int read_answer(struct qiop_channels *c, struct qiop_lane *l,
     return 0;
 }
 
-static int read_answers(struct qiop_channels *c, QIOError **errp)
+/* 0 when all have answered, BLOCK, or -1. */
+static int read_answers(QIOChannel *ioc, struct qiop_channels *c,
+                        QIOError **errp)
 {
-    int worst = 0;
+    for (unsigned i = 0; i < c->count; i++) {
+        struct qiop_lane *l = &c->lanes[i];
+        int r;
 
-    for (unsigned i = 0; i < c->count && !c->server && worst != -1; i++) {
-        int r = read_answer(c, &c->lanes[i], errp);
-
-        worst = r ? r : worst;
+        if (!l->ioc || l->answered) {
+            continue;
+        }
+        r = read_answer(c, l, errp);
+        if (r == -1) {
+            return -1;
+        }
+        if (r == 0) {
+            c->answered++;
+            if (c->on_answer) {
+                c->on_answer(ioc, c->answered, c->on_answer_opaque);
+            }
+        }
     }
-    return worst;
+    return c->answered < c->count ? QIO_CHANNEL_ERR_BLOCK : 0;
+}
+
+/* Who waits for the others says nothing. 0 when all are there, BLOCK, or -1. */
+static int look_at_waiting(struct qiop_channels *c, QIOError **errp)
+{
+    if (c->count && c->joined == c->count) {
+        return 0;
+    }
+    for (unsigned i = 0; i < c->count; i++) {
+        struct qiop_lane *l = &c->lanes[i];
+        struct iovec iov = {l->head, 1};
+        QIOError *err = NULL;
+        ssize_t n;
+
+        if (!l->ioc) {
+            continue;
+        }
+        n = qio_channel_try_readv(l->ioc, &iov, 1, &err);
+        if (n == 0) {
+            return qiop_lane_ended(c, l, errp);
+        }
+        if (n > 0) {
+            qio_error_set(&err, QIO_ERROR_STREAM, 0,
+                          "it begins before all are there");
+        }
+        if (n != QIO_CHANNEL_ERR_BLOCK) {
+            return qiop_lane_failed(c, l, err, errp);
+        }
+    }
+    return QIO_CHANNEL_ERR_BLOCK;
 }
 
 static int channels_advance(QIOChannel *ioc, QIOError **errp)
 {
     struct qiop_channels *c = qio_channel_private(ioc);
-    int flushed, answered;
+    int flushed, waits;
 
-    if (!c->count || c->joined < c->count) {
-        qio_error_set(errp, QIO_ERROR_STATE, 0,
-                      "%u of %u connections have joined", c->joined, c->count);
-        return -1;
-    }
-    if (!c->greeted && greet(c, errp)) {
-        return -1;
-    }
     /* Who was refused may be told before he has said all. */
-    answered = read_answers(c, errp);
-    if (answered == -1) {
+    waits = c->server ? look_at_waiting(c, errp) : read_answers(ioc, c, errp);
+    if (waits == -1) {
         return -1;
     }
     flushed = qiop_channels_flush(c, errp);
-    if (flushed || answered) {
-        return flushed ? flushed : answered;
+    if (flushed || waits) {
+        return flushed ? flushed : waits;
     }
     qiop_order_init(&c->order, c->count, c->block_max);
     return 0;
@@ -267,8 +314,8 @@ static int channels_advance(QIOChannel *ioc, QIOError **errp)
 static void poll_opening(struct qiop_channels *c, QIOPollSet *set)
 {
     qiop_channels_poll_flush(c, QIO_EVENT_OPEN, set);
-    for (unsigned i = 0; i < c->count && !c->server; i++) {
-        if (!c->lanes[i].answered) {
+    for (unsigned i = 0; i < c->count; i++) {
+        if (c->lanes[i].ioc && !c->lanes[i].answered) {
             qio_poll_set_below(set, c->lanes[i].ioc, QIO_EVENT_IN,
                                QIO_EVENT_OPEN);
         }
@@ -384,7 +431,7 @@ static int channels_close(QIOChannel *ioc, QIOError **errp)
     QIOError *first = NULL;
 
     /* A failure from before has been told. */
-    if (c->greeted && !c->out_err &&
+    if (!c->out_err &&
         qiop_channels_flush(c, &first) == QIO_CHANNEL_ERR_BLOCK) {
         qio_error_set(&first, QIO_ERROR_BROKEN, 0,
                       "closed before all was sent");

@@ -78,13 +78,26 @@ static void join(QIOChannel *server, QIOChannel *connection)
     qio_migration_hello_free(hello);
 }
 
+QIOChannel *manypair_client(struct manypair *m)
+{
+    QIOError *err = NULL;
+    QIOChannel *ioc = qio_migration_channels_new_client(m->count, &err);
+
+    qiotest_ok(&err);
+    for (unsigned i = 0; i < m->count; i++) {
+        ck_assert_int_eq(
+            qio_migration_channels_join(ioc, m->client[i], NULL, &err),
+            (int)(m->count - i - 1));
+    }
+    return ioc;
+}
+
 void manypair_open(struct manypair *m, QIOChannel *pair[2])
 {
     QIOError *err = NULL;
     pthread_t thread;
 
-    pair[0] = qio_migration_channels_new_client(m->client, m->count, &err);
-    qiotest_ok(&err);
+    pair[0] = manypair_client(m);
     pair[1] = qio_migration_channels_new_server(&err);
     qiotest_ok(&err);
     ck_assert_int_eq(pthread_create(&thread, NULL, open_client, pair[0]), 0);

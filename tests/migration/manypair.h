@@ -23,6 +23,9 @@ void manypair_drop(struct manypair *m);
  */
 void manypair_read(QIOChannel *ioc, void *data, size_t len);
 
+/* A client on all of m's, which have joined. */
+QIOChannel *manypair_client(struct manypair *m);
+
 /* Open both ends over connections that are there. */
 void manypair_open(struct manypair *m, QIOChannel *pair[2]);
 

@@ -19,31 +19,16 @@ struct said {
     uint8_t hello[MANYPAIR_MAX][QIOP_HELLO_LEN];
 };
 
-static void *open_and_fail(void *opaque)
-{
-    (void)!qio_channel_open_sync(opaque, 10000, NULL);
-    return NULL;
-}
-
 /* The hellos of a client that waits for its answers in vain. */
 static void say(struct said *s, unsigned count, bool tls)
 {
-    QIOError *err = NULL;
-    pthread_t thread;
-
     s->m.count = count;
     s->m.tls = tls;
     manypair_connect(&s->m);
-    s->client =
-        qio_migration_channels_new_client(s->m.client, s->m.count, &err);
-    qiotest_ok(&err);
-    ck_assert_int_eq(pthread_create(&thread, NULL, open_and_fail, s->client),
-                     0);
+    s->client = manypair_client(&s->m);
     for (unsigned i = 0; i < count; i++) {
         manypair_read(s->m.server[i], s->hello[i], QIOP_HELLO_LEN);
     }
-    qio_channel_shutdown(s->client, QIO_CHANNEL_SHUTDOWN_BOTH, NULL);
-    pthread_join(thread, NULL);
 }
 
 static void drop(struct said *s)
@@ -162,9 +147,7 @@ START_TEST(doubled_foreign_and_late)
     qiotest_ok(&err);
     ck_assert_uint_eq(qio_migration_channels_count(server), 0);
     ck_assert_int_eq(qio_channel_open_sync(server, 0, &err), -1);
-    qiotest_error(&err, QIO_ERROR_STATE);
-    qio_channel_unref(server);
-    server = qio_migration_channels_new_server(&err);
+    qiotest_error(&err, QIO_ERROR_TIMEOUT);
     say(&s, 2, false);
     say(&t, 2, false);
     can_join(server, s.m.server[1], s.hello[1], 1);
@@ -209,24 +192,31 @@ END_TEST
 
 START_TEST(arguments)
 {
-    struct manypair m = {.count = 1};
-    QIOChannel *many[QIO_MIGRATION_CHANNELS_MAX + 1];
+    struct manypair m = {.count = 2};
     QIOError *err = NULL;
+    QIOChannel *client;
 
-    manypair_connect(&m);
-    for (unsigned i = 0; i <= QIO_MIGRATION_CHANNELS_MAX; i++) {
-        many[i] = m.client[0];
-    }
-    ck_assert_ptr_null(qio_migration_channels_new_client(many, 0, &err));
+    ck_assert_ptr_null(qio_migration_channels_new_client(0, &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
     ck_assert_ptr_null(qio_migration_channels_new_client(
-        many, QIO_MIGRATION_CHANNELS_MAX + 1, &err));
+        QIO_MIGRATION_CHANNELS_MAX + 1, &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
+    manypair_connect(&m);
     ck_assert_uint_eq(qio_migration_channels_count(m.client[0]), 0);
     ck_assert_ptr_null(qio_migration_channels_get(m.client[0], 0));
-    qio_channel_close(m.client[0], NULL);
-    ck_assert_ptr_null(qio_migration_channels_new_client(many, 1, &err));
+    ck_assert_int_eq(
+        qio_migration_channels_join(m.client[0], m.client[1], NULL, &err), -1);
     qiotest_error(&err, QIO_ERROR_INVALID);
+    client = manypair_client(&m);
+    ck_assert_int_eq(
+        qio_migration_channels_join(client, m.server[0], NULL, &err), -1);
+    qiotest_error(&err, QIO_ERROR_INVALID);
+    qio_channel_unref(client);
+    client = qio_migration_channels_new_client(1, NULL);
+    ck_assert_int_eq(
+        qio_migration_channels_join(client, m.client[0], NULL, &err), -1);
+    qiotest_error(&err, QIO_ERROR_INVALID); /* it is closed */
+    qio_channel_unref(client);
     manypair_drop(&m);
 }
 END_TEST
@@ -253,8 +243,7 @@ static QIOErrorCode answer(unsigned at, uint8_t value)
     QIOErrorCode code;
 
     manypair_connect(&m);
-    client = qio_migration_channels_new_client(m.client, 2, &err);
-    qiotest_ok(&err);
+    client = manypair_client(&m);
     ck_assert_int_eq(qio_channel_open_sync(client, 50, &err), -1);
     qiotest_error(&err, QIO_ERROR_TIMEOUT);
     for (unsigned i = 0; i < 2; i++) {
@@ -288,16 +277,95 @@ END_TEST
 START_TEST(one_dies_before_the_answer)
 {
     struct manypair m = {.count = 3};
-    QIOError *err = NULL;
     QIOChannel *client;
 
     manypair_connect(&m);
-    client = qio_migration_channels_new_client(m.client, 3, &err);
-    qiotest_ok(&err);
+    client = manypair_client(&m);
     qio_channel_close(m.server[1], NULL);
     ck_assert_int_ne(open_code(client), QIO_ERROR_NONE);
     qio_channel_unref(client);
     manypair_drop(&m);
+}
+END_TEST
+
+static void write_early(QIOChannel *connection)
+{
+    QIOError *err = NULL;
+
+    (void)!qio_channel_write_all(connection, "x", 1, &err);
+    qiotest_ok(&err);
+}
+
+static void next_joins(QIOChannel *ioc, unsigned answered, void *opaque)
+{
+    struct manypair *m = opaque;
+    QIOError *err = NULL;
+
+    if (answered < m->count) {
+        ck_assert_int_ge(
+            qio_migration_channels_join(ioc, m->client[answered], NULL, &err),
+            0);
+    }
+}
+
+static void *answer_each(void *opaque)
+{
+    struct manypair *m = opaque;
+
+    for (unsigned i = 0; i < m->count; i++) {
+        uint8_t data[QIOP_HELLO_LEN];
+
+        manypair_read(m->server[i], data, sizeof(data));
+        data[10] = QIOP_HELLO_ACCEPT;
+        (void)!qio_channel_write_all(m->server[i], data, sizeof(data), NULL);
+    }
+    return NULL;
+}
+
+START_TEST(one_after_the_other)
+{
+    struct manypair m = {.count = 4};
+    QIOError *err = NULL;
+    QIOChannel *client = qio_migration_channels_new_client(4, &err);
+    pthread_t thread;
+
+    qiotest_ok(&err);
+    manypair_connect(&m);
+    ck_assert_int_eq(
+        qio_migration_channels_on_answer(client, next_joins, &m, &err), 0);
+    ck_assert_int_eq(
+        qio_migration_channels_join(client, m.client[0], NULL, &err), 3);
+    ck_assert_int_eq(pthread_create(&thread, NULL, answer_each, &m), 0);
+    ck_assert_int_eq(open_code(client), QIO_ERROR_NONE);
+    pthread_join(thread, NULL);
+    qio_channel_unref(client);
+    manypair_drop(&m);
+}
+END_TEST
+
+START_TEST(one_dies_while_others_are_missing)
+{
+    struct said s = {.m.count = 0};
+    QIOError *err = NULL;
+    QIOChannel *server = qio_migration_channels_new_server(&err);
+
+    qiotest_ok(&err);
+    say(&s, 3, false);
+    can_join(server, s.m.server[2], s.hello[2], 2);
+    ck_assert_int_eq(qio_channel_open_sync(server, 10, &err), -1);
+    qiotest_error(&err, QIO_ERROR_TIMEOUT);
+    if (_i) {
+        write_early(s.m.client[2]);
+    } else {
+        qio_channel_close(s.m.client[2], NULL);
+    }
+    if (_i) {
+        ck_assert_int_eq(open_code(server), QIO_ERROR_STREAM);
+    } else {
+        ck_assert_int_ne(open_code(server), QIO_ERROR_NONE);
+    }
+    qio_channel_unref(server);
+    drop(&s);
 }
 END_TEST
 
@@ -522,6 +590,8 @@ int main(void)
     tcase_add_test(tc, arguments);
     tcase_add_test(tc, answers);
     tcase_add_test(tc, one_dies_before_the_answer);
+    tcase_add_test(tc, one_after_the_other);
+    tcase_add_loop_test(tc, one_dies_while_others_are_missing, 0, 2);
     tcase_add_test(tc, hello_in_a_loop);
     tc = qiotest_case(s, "ends");
     tcase_add_loop_test(tc, closing_is_no_end, 0, 2);

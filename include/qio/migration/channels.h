@@ -10,19 +10,22 @@
  * §7.5), so that nobody can repeat it on another one. Without TLS the token is
  * as public as everything else: it keeps migrations apart, not attackers out.
  *
- * The side that connects calls
+ * Both sides make a channel, have their connections join it, and open it as any
+ * other (qio_channel_open_sync(), qio_channel_open_async()), which is done when
+ * all have joined and been answered. The side that connects:
  *
- *     ioc = qio_migration_channels_new_client(connections, n, &err);
- *     qio_channel_open_sync(ioc, timeout_ms, &err);
+ *     ioc = qio_migration_channels_new_client(2, &err);
+ *     qio_migration_channels_join(ioc, connection, NULL, &err);
  *
- * and the one that accepts, for each connection that comes,
+ * and the one that accepts, for each connection that comes:
  *
  *     hello = qio_migration_hello_read_sync(connection, timeout_ms, &err);
  *     qio_migration_channels_join(ioc, connection, hello, &err);
  *
- * until all are there; then it opens its channel too, which tells the other
- * side. How long to wait for the missing ones is for the caller to say. Either
- * side may be the one that writes, and both may.
+ * In a loop opening may begin before they join: its time limit is then the one
+ * for joining, and the loss of one that waits for the others ends it at once.
+ * Without a loop it should begin when all have joined. Either side may be the
+ * one that writes, and both may.
  *
  * Both ends of such a channel keep what every channel promises. Reading ends
  * (0) only when each connection has told of the end, all agree on how much
@@ -84,36 +87,51 @@ QIO_API bool qio_migration_hello_same(const QIOMigrationHello *a,
                                       const QIOMigrationHello *b);
 
 /*
- * qio_migration_channels_new_client: for the side that connected. Takes a
- *   reference of its own on each of the n connections, which are open and which
- *   nobody else uses from now on. Opening (qio_channel_open_sync(), _async())
- *   sends the hellos and waits for all answers.
- * qio_migration_channels_new_server: for the side that accepts. The
- *   connections join one by one; the channel can be opened when all have.
+ * qio_migration_channels_new_client: for the side that connected, with the
+ *   number of connections that it will have.
+ * qio_migration_channels_new_server: for the side that accepts.
  *
  * Returns: an opening channel, or NULL.
- * Errors: QIO_ERROR_INVALID: n is 0 or too large, or one is not open;
- *   QIO_ERROR_SYSTEM: no random numbers. Opening fails with QIO_ERROR_STREAM
- *   (the other side answers something else), QIO_ERROR_STATE (some have not
- *   joined yet), and with what befell a connection. Since: 0.1
+ * Errors: QIO_ERROR_INVALID: too few or too many; QIO_ERROR_SYSTEM: no random
+ *   numbers. Opening fails with QIO_ERROR_STREAM (the other side says something
+ *   else), QIO_ERROR_TIMEOUT (some did not join), and with what befell a
+ *   connection. Since: 0.1
  */
 QIO_API QIOChannel *qio_migration_channels_new_client(
-    QIOChannel *const *connections, size_t n, QIOError **errp) QIO_MUST_CHECK;
+    unsigned count, QIOError **errp) QIO_MUST_CHECK;
 QIO_API QIOChannel *qio_migration_channels_new_server(QIOError **errp)
     QIO_MUST_CHECK;
 
 /*
- * qio_migration_channels_join: one more connection, before opening; with the
- * first one it is settled how many there are, and the token. Takes a reference
- * of its own on connection; hello stays the caller's.
+ * qio_migration_channels_join: one more connection, which nobody else uses from
+ * now on, and which is greeted or answered at once. A server learns from the
+ * first one how many there will be, and the token.
+ * connection: open; the channel takes a reference of its own.
+ * hello: of a server's, stays the caller's; NULL at a client.
  *
  * Returns: how many are still missing, or -1 with the channel unchanged.
  * Errors: QIO_ERROR_STREAM: another token, another count, one that is there
- *   already, or one too many. Since: 0.1
+ *   already, or one too many; QIO_ERROR_INVALID: ioc or connection is not fit.
+ * Threads: the one that opens. Never blocks. Since: 0.1
  */
 QIO_API int qio_migration_channels_join(QIOChannel *ioc, QIOChannel *connection,
                                         const QIOMigrationHello *hello,
                                         QIOError **errp) QIO_MUST_CHECK;
+
+/*
+ * qio_migration_channels_on_answer: have fn called, while a client opens,
+ * whenever one more connection has been answered; answered is how many have.
+ * For those who let only the first one make a full TLS handshake: tickets for
+ * resumption come with its answer. fn may have others join, or begin to connect
+ * them; it must not close ioc. NULL for none. Returns 0, or -1 when ioc is no
+ * client. Since: 0.1
+ */
+typedef void QIOMigrationAnswerFunc(QIOChannel *ioc, unsigned answered,
+                                    void *opaque);
+QIO_API int qio_migration_channels_on_answer(QIOChannel *ioc,
+                                             QIOMigrationAnswerFunc *fn,
+                                             void *opaque,
+                                             QIOError **errp) QIO_MUST_CHECK;
 
 /* How many connections there are or will be, 0 when that is not known yet, or
  * when ioc is no such channel; and one of them, borrowed, NULL when it is not
