@@ -90,10 +90,15 @@ bin_PROGRAMS = \
 tool_sources = \
 	examples/tool-back.c \
 	examples/tool-back.h \
+	examples/tool-crew.c \
+	examples/tool-crew.h \
 	examples/tool-finish.c \
 	examples/tool-judge.c \
+	examples/tool-lobby.c \
+	examples/tool-lobby.h \
 	examples/tool-main.c \
 	examples/tool-main.h \
+	examples/tool-open-many.c \
 	examples/tool-open.c \
 	examples/tool-options.c \
 	examples/tool-options.h \
@@ -107,6 +112,8 @@ tool_sources = \
 	examples/tool-side.h \
 	examples/tool-sink.c \
 	examples/tool-sink.h \
+	examples/tool-spoil.c \
+	examples/tool-spoil.h \
 	examples/tool-stop.c \
 	examples/tool-stop.h \
 	examples/tool-tls.c \

@@ -85,6 +85,10 @@ int tool_relay_judge_end(ToolRelay *r, QIOError *err)
     if (err && !tool_is_cut(err)) {
         return blame_input(r, err);
     }
+    /* Many connections tell of their end, all of them. */
+    if (err && r->in->network && r->result->channels) {
+        return incomplete(r, err, NULL);
+    }
     if (tool_relay_is_whole(r)) {
         qio_error_free(err);
         return 0;

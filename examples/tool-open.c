@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "tool-spoil.h"
 
 /* ---- failures ---- */
 
@@ -45,6 +46,7 @@ static int handshake_exit(const ToolSide *side, const QIOError *err)
     switch (qio_error_code(err)) {
     case QIO_ERROR_EOF:
     case QIO_ERROR_BROKEN:
+    case QIO_ERROR_STREAM: /* of many connections: a hello that will not do */
         return TOOL_REFUSED;
     default:
         return connect_exit(side, err);
@@ -58,12 +60,12 @@ static void failed(ToolSide *side, int exit_code, QIOError *err,
     tool_side_through(side, true, NULL);
 }
 
-static void not_reached(ToolSide *side, QIOError *err, const char *what)
+void tool_side_not_reached(ToolSide *side, QIOError *err, const char *what)
 {
     failed(side, connect_exit(side, err), err, what);
 }
 
-static void not_accepted(ToolSide *side, QIOError *err)
+void tool_side_not_accepted(ToolSide *side, QIOError *err)
 {
     failed(side, handshake_exit(side, err), err,
            side->input ? "the sender was not accepted"
@@ -77,15 +79,17 @@ static void look_at_layers(ToolSide *side)
 {
     QIOEndpointType type = qio_endpoint_type(side->ep);
 
+    side->tls = tool_topmost_tls(side->ioc);
+    if (side->network) {
+        side->result->channels = qio_migration_channels_count(side->ioc);
+    }
     for (QIOChannel *c = side->ioc; c; c = qio_channel_base(c)) {
         side->leaf = c;
-        if (!side->tls && !strcmp(qio_channel_type_name(c), "tls")) {
-            side->tls = c;
-        }
     }
     side->talks = tool_side_socket(side) >= 0 || side->leaf != side->ioc ||
                   (side->network && type == QIO_ENDPOINT_EXEC) ||
                   (side->network && side->input && type == QIO_ENDPOINT_STDIO);
+    side->talks |= side->network && side->result->channels;
     if (!side->network || !side->tls) {
         return;
     }
@@ -102,7 +106,7 @@ void tool_side_adopt(ToolSide *side, QIOChannel *ioc)
     look_at_layers(side);
 }
 
-static void opened(ToolSide *side, QIOChannel *ioc)
+void tool_side_opened(ToolSide *side, QIOChannel *ioc)
 {
     tool_side_adopt(side, ioc);
     tool_side_through(side, false, NULL);
@@ -117,7 +121,7 @@ static void started(ToolSide *side, QIOTask *task, QIOError *err,
     if (task) {
         side->task = qio_task_ref(task);
     } else {
-        not_reached(side, err, what);
+        tool_side_not_reached(side, err, what);
     }
 }
 
@@ -138,9 +142,9 @@ static void layers_open(QIOTask *task, void *opaque)
     QIOError *err = ended(side, task);
 
     if (err) {
-        not_accepted(side, err);
+        tool_side_not_accepted(side, err);
     } else {
-        opened(side, qio_task_channel(task));
+        tool_side_opened(side, qio_task_channel(task));
     }
 }
 
@@ -154,7 +158,7 @@ static void add_layers(ToolSide *side, QIOChannel *base)
     if (task) {
         side->task = qio_task_ref(task);
     } else {
-        not_accepted(side, err);
+        tool_side_not_accepted(side, err);
     }
 }
 
@@ -166,7 +170,7 @@ static void connected(QIOTask *task, void *opaque)
     QIOError *err = ended(side, task);
 
     if (err) {
-        not_reached(side, err, tool_side_name(side));
+        tool_side_not_reached(side, err, tool_side_name(side));
     } else {
         add_layers(side, qio_task_channel(task));
     }
@@ -178,9 +182,9 @@ static void reached(QIOTask *task, void *opaque)
     QIOError *err = ended(side, task);
 
     if (err) {
-        not_reached(side, err, tool_side_name(side));
+        tool_side_not_reached(side, err, tool_side_name(side));
     } else {
-        opened(side, qio_task_channel(task));
+        tool_side_opened(side, qio_task_channel(task));
     }
 }
 
@@ -212,7 +216,7 @@ static void open_sink(ToolSide *side)
         tool_sink_open(qio_endpoint_path(side->ep),
                        qio_endpoint_offset(side->ep), side->opt->fsync, &err);
     if (side->sink) {
-        opened(side, tool_sink_channel(side->sink));
+        tool_side_opened(side, tool_sink_channel(side->sink));
     } else {
         failed(side, TOOL_LOCAL, err, tool_side_name(side));
     }
@@ -263,7 +267,7 @@ static void special_is_sink(ToolSide *side, QIOChannel *ioc)
 
     side->sink = tool_sink_new_direct(qio_endpoint_path(side->ep), ioc, &err);
     if (side->sink) {
-        opened(side, ioc);
+        tool_side_opened(side, ioc);
     } else {
         failed(side, TOOL_LOCAL, err, tool_side_name(side));
     }
@@ -277,7 +281,7 @@ static void special_open(QIOTask *task, void *opaque)
     QIOChannel *ioc;
 
     if (err) {
-        not_reached(side, err, tool_side_name(side));
+        tool_side_not_reached(side, err, tool_side_name(side));
         return;
     }
     ioc = qio_task_take_result(task);
@@ -356,7 +360,7 @@ static void listening(QIOTask *task, void *opaque)
     QIOError *err = ended(side, task);
 
     if (err) {
-        not_reached(side, err, tool_side_name(side));
+        tool_side_not_reached(side, err, tool_side_name(side));
         return;
     }
     side->listener = qio_task_take_result(task);
@@ -381,7 +385,7 @@ void tool_side_listen(ToolSide *side, ToolSideFunc *then, void *opaque)
 }
 
 /* The first connection; there is no second. */
-static void stop_listening(ToolSide *side)
+void tool_side_stop_listening(ToolSide *side)
 {
     qio_listener_free(side->listener);
     side->listener = NULL;
@@ -393,8 +397,8 @@ static void came(QIOListener *l, QIOChannel *ioc, void *opaque)
 
     (void)l;
     qio_channel_ref(ioc);
-    stop_listening(side);
-    opened(side, ioc);
+    tool_side_stop_listening(side);
+    tool_side_opened(side, ioc);
     qio_channel_unref(ioc);
 }
 
@@ -405,11 +409,11 @@ static void did_not_come(QIOListener *l, QIOChannel *ioc, const QIOError *why,
     QIOError *err = qio_error_copy(why);
 
     (void)l;
-    stop_listening(side);
+    tool_side_stop_listening(side);
     if (ioc) {
-        not_accepted(side, err);
+        tool_side_not_accepted(side, err);
     } else {
-        not_reached(side, err, "no connection came");
+        tool_side_not_reached(side, err, "no connection came");
     }
 }
 
@@ -423,10 +427,21 @@ static void nobody_comes(QIOTimer *timer, void *opaque)
     if (qio_listener_connections(side->listener) > 0) {
         return;
     }
-    stop_listening(side);
+    tool_side_stop_listening(side);
     qio_error_set(&err, QIO_ERROR_TIMEOUT, 0, "timed out after %g s",
                   side->opt->timeout_ms / 1000.0);
-    not_reached(side, err, "no connection came");
+    tool_side_not_reached(side, err, "no connection came");
+}
+
+int tool_side_limit_wait(ToolSide *side, QIOError **errp)
+{
+    if (side->opt->timeout_ms < 0) {
+        return 0;
+    }
+    side->timer = qio_timer_new(side->loop, nobody_comes, side, errp);
+    return side->timer
+               ? qio_timer_start(side->timer, side->opt->timeout_ms, 0, errp)
+               : -1;
 }
 
 static void accept_one(ToolSide *side)
@@ -436,21 +451,15 @@ static void accept_one(ToolSide *side)
         .trouble = did_not_come,
     };
     QIOError *err = NULL;
-    int rc = 0;
+    int rc = tool_side_limit_wait(side, &err);
 
-    if (side->opt->timeout_ms >= 0) {
-        side->timer = qio_timer_new(side->loop, nobody_comes, side, &err);
-        rc = side->timer
-                 ? qio_timer_start(side->timer, side->opt->timeout_ms, 0, &err)
-                 : -1;
-    }
     qio_listener_set_max_connections(side->listener, 1);
     qio_listener_set_handshake_timeout(side->listener,
                                        tool_options_timeout(side->opt));
     if (rc || qio_listener_serve(side->listener, tool_side_mode(side),
                                  side->loop, &funcs, side, &err)) {
-        stop_listening(side);
-        not_reached(side, err, "no connection came");
+        tool_side_stop_listening(side);
+        tool_side_not_reached(side, err, "no connection came");
     }
 }
 
@@ -459,7 +468,9 @@ static void accept_one(ToolSide *side)
 void tool_side_open(ToolSide *side, ToolSideFunc *then, void *opaque)
 {
     tool_side_begin(side, then, opaque);
-    if (side->listener) {
+    if (tool_side_is_many(side)) {
+        tool_side_open_many(side);
+    } else if (side->listener) {
         accept_one(side);
     } else if (tool_side_is_special(side)) {
         open_special(side);
@@ -484,6 +495,7 @@ void tool_side_cancel(ToolSide *side)
     if (side->ending) {
         return;
     }
-    stop_listening(side);
+    tool_side_stop_listening(side);
+    tool_side_end_many(side);
     tool_side_through(side, true, NULL);
 }

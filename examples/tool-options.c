@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <qio/migration/migration.h>
 #include <qio/qio.h>
 
 enum {
@@ -26,6 +27,7 @@ enum {
     OPT_FSYNC,
     OPT_MAX,
     OPT_KEEP_LISTENING,
+    OPT_CHANNELS,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -44,6 +46,7 @@ static const struct option long_options[] = {
     {"fsync", no_argument, NULL, OPT_FSYNC},
     {"max", required_argument, NULL, OPT_MAX},
     {"keep-listening", no_argument, NULL, OPT_KEEP_LISTENING},
+    {"channels", required_argument, NULL, OPT_CHANNELS},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -65,6 +68,9 @@ static const char help_text[] =
     "  --verbose            what TLS has agreed on, and what it counted, on\n"
     "                       standard error\n"
     "  --json               the result as one JSON object on standard output\n"
+    "  --channels N         the stream goes over up to N connections, of "
+    "which\n"
+    "                       both sides must know\n"
     "  --fsync              the file must be on the disk before success\n";
 
 static const char common_text[] =
@@ -196,6 +202,9 @@ static bool take_option(ToolOptions *opt, int which, const char *value)
     case OPT_KEEP_LISTENING:
         opt->many = true;
         return true;
+    case OPT_CHANNELS:
+        return parse_count(value, &opt->channels) &&
+               opt->channels <= QIO_MIGRATION_CHANNELS_MAX;
     default:
         opt->fsync = true;
         return true;

@@ -36,8 +36,9 @@ typedef struct ToolOptions {
     bool verbose;
     bool json;
     bool fsync;
-    bool many;    /* transfers, from one listener */
-    unsigned max; /* ... so many, 0: until a signal comes */
+    bool many;         /* transfers, from one listener */
+    unsigned max;      /* ... so many, 0: until a signal comes */
+    unsigned channels; /* connections of one transfer; 0: one, as ever */
     const char *input;
     const char *output;
 } ToolOptions;

@@ -43,7 +43,7 @@ typedef struct ToolRelay {
     bool holds_back;
     size_t held;       /* 0 or 1, behind what is to be written */
     bool source_ended; /* ... well; what is left is written */
-    uint8_t head[4]; /* the first bytes, while there are fewer than four */
+    uint8_t head[4];   /* the first bytes, while there are fewer than four */
     size_t n_head;
     uint64_t bytes;
     bool answering; /* ending the output is for the sake of an answer */

@@ -127,6 +127,9 @@ static void print_json(const ToolOptions *opt, const ToolResult *r)
     if (r->number) {
         printf("\"connection\": %lu, ", r->number);
     }
+    if (r->channels) {
+        printf("\"channels\": %u, ", r->channels);
+    }
     printf("\"result\": \"%s\", \"exit\": %d, \"bytes\": %" PRIu64
            ", \"seconds\": %.3f, \"whole\": %s, \"tls\": ",
            r->exit ? "failed" : "ok", r->exit, r->bytes, seconds_of(r),

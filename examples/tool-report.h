@@ -29,9 +29,10 @@ typedef struct ToolResult {
     uint64_t bytes;
     int64_t started_us; /* first byte possible; 0: never got so far */
     int64_t ended_us;
-    int whole;      /* 1, 0; -1: not a stream that tells */
-    char *tls;      /* NULL without */
-    char *identity; /* NULL without */
+    unsigned channels; /* connections, 0: one of the usual kind */
+    int whole;         /* 1, 0; -1: not a stream that tells */
+    char *tls;         /* NULL without */
+    char *identity;    /* NULL without */
     ToolTls session;
 } ToolResult;
 

@@ -129,6 +129,8 @@ static void close_door(ToolServe *s)
     s->door.listener = NULL;
     qio_tls_creds_watch_free(s->rotation);
     s->rotation = NULL;
+    tool_lobby_free(s->lobby);
+    s->lobby = NULL;
 }
 
 static void door_failed(ToolServe *s)
@@ -165,13 +167,13 @@ static void free_transfers(ToolServe *s, bool all)
     }
 }
 
-static void came(QIOListener *l, QIOChannel *ioc, void *opaque)
+/* All of a migration is there. */
+static void begin(QIOChannel *ioc, void *opaque)
 {
     ToolServe *s = opaque;
     char *text = output_of(s->opt->output, s->n + 1);
     ToolTransfer *t = NULL;
 
-    (void)l;
     free_transfers(s, false);
     if (text) {
         t = tool_transfer_new(s->opt, s->loop, s->objects, text, transfer_done,
@@ -192,6 +194,18 @@ static void came(QIOListener *l, QIOChannel *ioc, void *opaque)
         close_door(s);
     }
     tool_transfer_start_with(t, ioc);
+}
+
+static void came(QIOListener *l, QIOChannel *ioc, void *opaque)
+{
+    ToolServe *s = opaque;
+
+    (void)l;
+    if (s->lobby) {
+        tool_lobby_enter(s->lobby, ioc);
+    } else {
+        begin(ioc, s);
+    }
 }
 
 /* A stranger is no migration: he is told of, but neither counted nor a reason
@@ -215,6 +229,12 @@ static void did_not_come(QIOListener *l, QIOChannel *ioc, const QIOError *err,
              text ? text : "", qio_error_message(err));
     free(text);
     qio_address_free(addr);
+}
+
+static void refused(QIOChannel *ioc, QIOError *err, void *opaque)
+{
+    did_not_come(NULL, ioc, err, opaque);
+    qio_error_free(err);
 }
 
 /* ---- beginning ---- */
@@ -246,6 +266,21 @@ static int watch_creds(ToolServe *s, QIOError **errp)
     return s->rotation ? 0 : -1;
 }
 
+static int open_lobby(ToolServe *s, QIOError **errp)
+{
+    ToolLobbyPlan plan = {
+        .loop = s->loop,
+        .most = s->opt->channels,
+        .timeout_ms = tool_options_timeout(s->opt),
+        .ready = begin,
+        .refused = refused,
+        .opaque = s,
+    };
+
+    s->lobby = plan.most ? tool_lobby_new(&plan, errp) : NULL;
+    return plan.most && !s->lobby ? -1 : 0;
+}
+
 static void listening(void *opaque, bool failed, QIOError *err)
 {
     static const QIOListenerFuncs funcs = {
@@ -263,8 +298,9 @@ static void listening(void *opaque, bool failed, QIOError *err)
     }
     qio_listener_set_max_handshakes(l, HANDSHAKES);
     qio_listener_set_handshake_timeout(l, tool_options_timeout(s->opt));
-    if (watch_creds(s, &err) || qio_listener_serve(l, QIO_ENDPOINT_READWRITE,
-                                                   s->loop, &funcs, s, &err)) {
+    if (watch_creds(s, &err) || open_lobby(s, &err) ||
+        qio_listener_serve(l, QIO_ENDPOINT_READWRITE, s->loop, &funcs, s,
+                           &err)) {
         tool_fail(&s->result, TOOL_CONNECT, err, "cannot serve");
         door_failed(s);
     }

@@ -15,6 +15,7 @@ typedef struct ToolServe {
     ToolResult result; /* of listening */
     ToolSide door;
     QIOTLSCredsWatch *rotation;
+    ToolLobby *lobby;        /* for those that share a stream, or NULL */
     unsigned long n;         /* connections so far */
     unsigned long n_running; /* transfers */
     ToolTransfer *transfers;

@@ -7,10 +7,8 @@
 
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/socket.h>
+#include "tool-spoil.h"
 
-/* Of a websocket: RFC 6455 §7.4.1. */
-#define INTERNAL_ERROR 1011
 /* What a command gets between SIGTERM and SIGKILL. */
 #define COMMAND_GRACE_MS 1000
 /* How often to look after a command where the kernel does not tell. */
@@ -149,6 +147,22 @@ QIOEndpointMode tool_side_mode(const ToolSide *side)
     return side->input ? QIO_ENDPOINT_READ : QIO_ENDPOINT_WRITE;
 }
 
+bool tool_side_is_many(const ToolSide *side)
+{
+    return side->network && side->opt->channels;
+}
+
+/* Many connections are made in the way one is, which only sockets can. */
+static int check_many(ToolSide *side)
+{
+    if (!tool_side_is_many(side) ||
+        qio_endpoint_type(side->ep) == QIO_ENDPOINT_SOCKET) {
+        return 0;
+    }
+    return tool_fail(side->result, TOOL_USAGE, NULL,
+                     "--channels is for sockets");
+}
+
 int tool_side_prepare(ToolSide *side)
 {
     QIOError *err = NULL;
@@ -158,7 +172,8 @@ int tool_side_prepare(ToolSide *side)
         return tool_fail(side->result, TOOL_USAGE, err, "%s",
                          tool_side_name(side));
     }
-    if (prepare_tls(side) || check_creds(side, tool_side_listens(side))) {
+    if (check_many(side) || prepare_tls(side) ||
+        check_creds(side, tool_side_listens(side))) {
         return -1;
     }
     if (!side->input && tool_side_is_plain_file(side) &&
@@ -237,23 +252,6 @@ void tool_side_wait_command(ToolSide *side, ToolSideFunc *then, void *opaque)
 
 /* ---- ending ---- */
 
-/* The other end must learn that this is no good end. */
-static void spoil(ToolSide *side)
-{
-    struct linger hard = {.l_onoff = 1, .l_linger = 0};
-    int fd = tool_side_socket(side);
-    /* On top there may be a websocket, which would end with "normal". */
-    bool told = !qio_channel_websocket_goodbye(side->ioc, INTERNAL_ERROR,
-                                               "the transfer failed", NULL);
-
-    /* A reset would overtake what was said. */
-    if (side->tls) {
-        qio_channel_tls_abort(side->tls, NULL);
-    } else if (fd >= 0 && !told) {
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
-    }
-}
-
 void tool_side_break(ToolSide *side)
 {
     bool command;
@@ -271,12 +269,12 @@ void tool_side_break(ToolSide *side)
     } else if (command) {
         qio_channel_command_terminate(side->leaf, COMMAND_GRACE_MS, NULL);
     }
-    spoil(side);
+    tool_spoil(side->ioc);
 }
 
 static void close_spoilt(ToolSide *side)
 {
-    spoil(side);
+    tool_spoil(side->ioc);
     qio_channel_close(side->ioc, NULL);
     tool_side_through(side, false, NULL);
 }
@@ -348,6 +346,7 @@ void tool_side_abort(ToolSide *side, ToolSideFunc *then, void *opaque)
 void tool_side_clear(ToolSide *side)
 {
     stop_waiting(side);
+    tool_side_end_many(side);
     qio_listener_free(side->listener);
     qio_channel_unref(side->ioc);
     tool_sink_free(side->sink);

@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 #include <qio/qio.h>
+#include "tool-crew.h"
+#include "tool-lobby.h"
 #include "tool-options.h"
 #include "tool-report.h"
 #include "tool-sink.h"
@@ -31,6 +33,8 @@ typedef struct ToolSide {
 
     QIOEndpoint *ep;
     QIOListener *listener; /* NULL: connects */
+    ToolLobby *lobby;      /* of many connections that come */
+    ToolCrew *crew;        /* ... that are made */
     ToolSink *sink;        /* an output file */
     QIOChannel *ioc;       /* open, all layers */
     QIOChannel *leaf;      /* borrowed from ioc */
@@ -54,6 +58,9 @@ bool tool_side_listens(const ToolSide *side);
 
 /* Bind and listen, if that is what this side does. */
 void tool_side_listen(ToolSide *side, ToolSideFunc *then, void *opaque);
+
+/* Whether this side is of many connections. */
+bool tool_side_is_many(const ToolSide *side);
 
 /* Accept or connect, and open all layers. */
 void tool_side_open(ToolSide *side, ToolSideFunc *then, void *opaque);
@@ -92,6 +99,19 @@ void tool_side_break(ToolSide *side);
 void tool_side_abort(ToolSide *side, ToolSideFunc *then, void *opaque);
 
 void tool_side_clear(ToolSide *side);
+
+/* Accept many or connect many, which tool_side_open() does when it is so; and
+ * what is left of that, when it is over. */
+void tool_side_open_many(ToolSide *side);
+void tool_side_end_many(ToolSide *side);
+
+/* For this room alone: nobody else is let in; the wait for somebody; the ways
+ * in which opening ends. */
+void tool_side_stop_listening(ToolSide *side);
+int tool_side_limit_wait(ToolSide *side, QIOError **errp);
+void tool_side_opened(ToolSide *side, QIOChannel *ioc);
+void tool_side_not_reached(ToolSide *side, QIOError *err, const char *what);
+void tool_side_not_accepted(ToolSide *side, QIOError *err);
 
 /* For this room alone: what is under way begins, and is through. */
 void tool_side_begin(ToolSide *side, ToolSideFunc *then, void *opaque);

@@ -8,15 +8,18 @@
 static void set_side(ToolTransfer *t, ToolSide *side, QIOObjects *objects,
                      const char *text, bool input)
 {
+    const ToolOptions *opt = t->opt;
+    bool network = input == opt->spec->network_is_input;
+
     *side = (ToolSide){
-        .opt = t->opt,
+        .opt = opt,
         .result = &t->result,
         .loop = t->loop,
         .objects = objects,
         .text = text,
         .input = input,
-        .network = input == t->opt->spec->network_is_input,
-        .backlog = 1,
+        .network = network,
+        .backlog = network && opt->channels ? (int)opt->channels : 1,
     };
 }
 

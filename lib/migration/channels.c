@@ -120,6 +120,15 @@ static int greet(struct qiop_channels *c, unsigned i, QIOChannel *connection,
     return rc ? -1 : 0;
 }
 
+/* The end of a block must not wait for the next one on the same connection,
+ * which may be the one that is waited for. */
+static void send_at_once(QIOChannel *connection)
+{
+    for (QIOChannel *c = connection; c; c = qio_channel_base(c)) {
+        qio_channel_set_delay(c, false);
+    }
+}
+
 static int take_in(QIOChannel *ioc, unsigned i, QIOChannel *connection,
                    QIOError **errp)
 {
@@ -128,6 +137,7 @@ static int take_in(QIOChannel *ioc, unsigned i, QIOChannel *connection,
     if (greet(c, i, connection, errp)) {
         return -1;
     }
+    send_at_once(connection);
     c->lanes[i].ioc = qio_channel_ref(connection);
     c->joined++;
     /* Now, though nobody may have begun to open; a failure stays. */
