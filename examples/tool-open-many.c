@@ -21,6 +21,7 @@ static void all_came(QIOChannel *ioc, void *opaque)
     ToolSide *side = opaque;
 
     tool_side_stop_listening(side);
+    tool_side_end_many(side);
     tool_side_opened(side, ioc);
 }
 

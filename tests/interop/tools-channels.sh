@@ -1,0 +1,222 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# One stream over many connections: what arrives, and everything that a peer or
+# the network can do wrong.
+. "$(dirname "$0")/lib.sh"
+need certtool openssl python3
+begin 100
+
+"$top/examples/mkpki" pki >/dev/null || exit 1
+bytes 4000000 >plain
+stream 9000000 >whole
+cut_stream 4000000 >cut
+peer=$here/channels-peer.py
+
+# ---- it arrives ----
+
+# moves NAME FILE OPTIONS...: OPTIONS are both sides'.
+moves()
+{
+    local name=$1 file=$2 tls=$3
+
+    shift 3
+    # shellcheck disable=SC2046
+    run recv "$RECV" --json "$@" $([ -z "$tls" ] || server pki "$tls") \
+        tcp:127.0.0.1:0 file:sink
+    listens recv
+    # shellcheck disable=SC2046
+    run send "$SEND" --json "$@" $([ -z "$tls" ] || client pki "$tls") \
+        "file:$file" "$uri"
+    ended send
+    check "$name: the sender exits 0" [ "$rc" = 0 ]
+    ended recv
+    check "$name: the receiver exits 0" [ "$rc" = 0 ]
+    check "$name: the same bytes" cmp -s "$file" sink
+    rm -f sink
+}
+moves "one of many" plain ,verify-peer=on --channels 1
+moves "four over TLS" whole ,verify-peer=on --channels 4
+check "... so both say" [ "$(cat send.out recv.out | grep -c '"channels": 4, .*TLS1.3')" = 2 ]
+moves "four over TLS, resumed" whole ,resumption=on --channels 4
+moves "sixteen over TCP" plain '' --channels 16
+moves "two, at a pace" plain '' --channels 2 --rate-limit 8M
+: >empty
+moves "nothing at all" empty ,verify-peer=on --channels 3
+
+run recv "$RECV" --channels 8 unix:s.sock 'exec:gzip >sink.gz'
+listens recv
+run send "$SEND" --channels 3 'exec:cat whole' unix:s.sock
+ended send
+check "commands, fewer than allowed: the sender exits 0" [ "$rc" = 0 ]
+ended recv
+check "... the receiver exits 0" [ "$rc" = 0 ]
+check "... the same bytes" cmp -s whole <(zcat sink.gz)
+
+# ---- many streams of many ----
+
+# shellcheck disable=SC2046
+run recv "$RECV" --max 3 --channels 4 --timeout 3 $(server pki) \
+    tcp:127.0.0.1:0 'file:sink.%n'
+listens recv
+for n in 2 3 4; do
+    # shellcheck disable=SC2046
+    run send$n "$SEND" --channels $n --rate-limit 8M $(client pki) file:whole \
+        "$uri"
+done
+for n in 2 3 4; do
+    ended send$n
+    check "three streams at once: sender $n exits 0" [ "$rc" = 0 ]
+done
+ended recv
+check "... the receiver exits 0" [ "$rc" = 0 ]
+for n in 1 2 3; do
+    check "... sink $n has the same bytes" cmp -s whole sink.$n
+done
+rm -f sink.*
+
+# ---- what peers do wrong ----
+
+# wrong HOW EXIT REGEX: a receiver of two, and how the other side breaks rules.
+wrong()
+{
+    run recv "$RECV" --channels 2 --timeout 1 tcp:127.0.0.1:0 file:sink
+    listens recv
+    run peer python3 -B "$peer" send "${uri##*:}" "$1"
+    ended recv
+    check "$1: exit $2" [ "$rc" = "$2" ]
+    check "$1: one line" one_line recv "$3"
+    check "$1: nothing left" nothing_left sink
+    ended peer
+    check "$1: the other side learns of it" [ "$rc" = 0 ]
+}
+wrong missing 3 'timed out'
+wrong silent 3 'timed out'
+wrong doubled 4 'twice'
+wrong foreign 4 'another stream'
+wrong differs 4 'does not agree'
+wrong early 4 'before all are there'
+wrong version 4 'version 2'
+wrong count 4 'of 17'
+wrong none 4 'malformed hello'
+wrong index 4 'connection 6 of 2'
+wrong more 4 '3 connections, at most 2'
+wrong block 4 'block size'
+wrong stream 4 'does not speak of channels'
+wrong length 1 'larger than'
+wrong twice 1 'already|same number'
+wrong gap 1 'missing'
+wrong total 1 'differ in where'
+wrong half 5 'ended before'
+wrong endless 5 'ended before'
+wrong oneend 5 'ended before'
+
+run recv "$RECV" --channels 2 tcp:127.0.0.1:0 file:sink
+listens recv
+run peer python3 -B "$peer" send "${uri##*:}" late
+ended recv
+check "late: exit 0, all being there" [ "$rc" = 0 ]
+check "late: nobody listens" grep -q refused peer.out
+check "late: what came" [ "$(wc -c <sink)" = 2000 ]
+rm -f sink
+
+# One side only knows of it.
+run recv "$RECV" --channels 2 tcp:127.0.0.1:0 file:sink
+listens recv
+run send "$SEND" file:plain "$uri"
+ended recv
+check "only the receiver: exit 4" [ "$rc" = 4 ]
+ended send
+check "only the receiver: the sender exits 1" [ "$rc" = 1 ]
+# shellcheck disable=SC2046
+run recv "$RECV" $(server pki) tcp:127.0.0.1:0 file:sink
+listens recv
+# shellcheck disable=SC2046
+run send "$SEND" --channels 2 --timeout 1 $(client pki) file:plain "$uri"
+ended send
+check "only the sender: exit 3" [ "$rc" = 3 ]
+ended recv
+check "only the sender: the receiver fails" [ "$rc" = 5 ]
+check "only the sender: nothing left" nothing_left sink
+
+# ---- one connection breaks off ----
+
+for how in close reset; do
+    for tls in '' TLS; do
+        # shellcheck disable=SC2046
+        run recv "$RECV" --channels 3 $([ -z "$tls" ] || server pki) \
+            tcp:127.0.0.1:0 file:sink
+        listens recv
+        run cutter python3 -B "$peer" cut "${uri##*:}" $how
+        listens cutter
+        # shellcheck disable=SC2046
+        run send "$SEND" --channels 3 --rate-limit 16M \
+            $([ -z "$tls" ] || client pki) file:whole "$uri"
+        ended recv 8
+        check "one breaks off ($how $tls): the receiver fails" \
+            [ "$rc" = 5 -o "$rc" = 1 ]
+        check "... and says which" one_line recv 'connection [1-3] of 3'
+        check "... nothing left" nothing_left sink
+        ended send 8
+        check "... the sender exits 1" [ "$rc" = 1 ]
+        kill "$cutter_pid"
+    done
+done
+
+# ---- one side gives up or is gone ----
+
+# shellcheck disable=SC2046
+run recv "$RECV" --channels 3 $(server pki) tcp:127.0.0.1:0 file:sink
+listens recv
+# shellcheck disable=SC2046
+run send "$SEND" --channels 3 $(client pki) file:cut "$uri"
+ended send
+check "a stream that is cut: the sender exits 5" [ "$rc" = 5 ]
+ended recv
+check "... the receiver exits 5" [ "$rc" = 5 ]
+check "... nothing left" nothing_left sink
+
+for tls in '' TLS; do
+    for who in send recv; do
+        # shellcheck disable=SC2046
+        run recv "$RECV" --channels 3 $([ -z "$tls" ] || server pki) \
+            tcp:127.0.0.1:0 file:sink
+        listens recv
+        # shellcheck disable=SC2046
+        run send "$SEND" --channels 3 --rate-limit 4M \
+            $([ -z "$tls" ] || client pki) file:whole "$uri"
+        sleep 0.5
+        pid=${who}_pid
+        pkill -KILL -P "${!pid}" 2>/dev/null
+        kill -KILL "${!pid}"
+        other=$([ $who = send ] && echo recv || echo send)
+        ended $other 8
+        check "$who is killed $tls: $other fails" [ "$rc" = 1 -o "$rc" = 5 ]
+        check "... nothing left" eval '[ $other = send ] || nothing_left sink'
+        rm -f .sink.*
+    done
+done
+
+# shellcheck disable=SC2046
+run recv "$RECV" --channels 3 $(server pki) tcp:127.0.0.1:0 'exec:head -c 100000 >/dev/null; exit 3'
+listens recv
+# shellcheck disable=SC2046
+run send "$SEND" --channels 3 $(client pki) file:whole "$uri"
+ended recv
+check "the sink fails: the receiver exits 6" [ "$rc" = 6 ]
+ended send
+check "... the sender exits 1" [ "$rc" = 1 ]
+check "... and says who failed" one_line send 'receiver failed'
+
+# ---- what cannot be ----
+
+refused()
+{
+    run tool "${@:2}"
+    ended tool
+    check "usage: $1: exit 2" [ "$rc" = 2 ]
+    check "usage: $1: one line" one_line tool "$1"
+}
+refused '--channels' "$SEND" --channels 0 file:plain tcp:127.0.0.1:1
+refused '--channels' "$SEND" --channels 17 file:plain tcp:127.0.0.1:1
+refused 'sockets' "$RECV" --channels 2 stdio: file:sink
+verdict
