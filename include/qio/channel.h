@@ -282,9 +282,25 @@ QIO_API int qio_channel_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
                                  QIOError **errp);
 
 /*
+ * qio_channel_bye_sync: say goodbye: shut WRITE down and flush, so that
+ * everything written before, and close_notify (RFC 8446 §6.1) or the close
+ * frame, has been taken by the lowest channel. A transport that cannot end one
+ * direction is flushed only. The channel stays open for reading: read until 0
+ * for the peer's goodbye.
+ * timeout_ms: for all of it, -1 for none; the channel's own does not count.
+ *
+ * Returns: 0, or -1 with the goodbye still queued; it may be called again.
+ * Errors: QIO_ERROR_TIMEOUT, QIO_ERROR_SHUTDOWN (another thread has shut both
+ *   directions down), or what broke the transport.
+ * May block, in either mode. Threads: a writer's. Since: 0.1
+ */
+QIO_API int qio_channel_bye_sync(QIOChannel *ioc, int timeout_ms,
+                                 QIOError **errp) QIO_MUST_CHECK;
+
+/*
  * qio_channel_close: close the whole stack, from ioc downwards. A layer tries
  * to send what it holds and its goodbye, without waiting; call
- * qio_channel_shutdown(WRITE) and qio_channel_flush() first where that matters.
+ * qio_channel_bye_sync() first where that matters.
  * Closing twice is harmless. No other call may be running.
  *
  * Returns: 0, or -1 with the first failure; closed in any case.

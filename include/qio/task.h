@@ -144,11 +144,8 @@ QIO_API QIOTask *qio_channel_write_all_async(
     QIOTaskFunc *fn, void *opaque, QIODestroyFunc *destroy, QIOError **errp);
 
 /*
- * qio_channel_bye_async: say goodbye: shut WRITE down and flush, so that
- * everything written before, and close_notify (RFC 8446 §6.1) or the close
- * frame, has been taken by the lowest channel. The channel stays open for
- * reading. A transport that cannot end one direction is flushed only.
- * Since: 0.1
+ * qio_channel_bye_async: what qio_channel_bye_sync() does: say goodbye, and see
+ * to its leaving. Since: 0.1
  */
 QIO_API QIOTask *qio_channel_bye_async(QIOChannel *ioc, QIOLoop *loop,
                                        int timeout_ms, QIOTaskFunc *fn,

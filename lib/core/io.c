@@ -84,19 +84,15 @@ int qiop_flush_written(QIOChannel *ioc, int64_t deadline, QIOError **errp)
  * be what is held. Shutting both directions down means that nobody wants to
  * wait any more.
  */
-int qio_channel_flush(QIOChannel *ioc, QIOError **errp)
+static int flush_until(QIOChannel *ioc, bool waits, int64_t deadline,
+                       QIOError **errp)
 {
-    int64_t deadline = QIOP_NEVER;
-
-    if (qio_channel_is_blocking(ioc)) {
-        deadline = qiop_call_deadline(ioc);
-    }
     for (;;) {
         QIOChannel *at = ioc;
         unsigned shut;
         int r = qiop_try_flush(ioc, &at, errp);
 
-        if (r != QIO_CHANNEL_ERR_BLOCK || !qio_channel_is_blocking(ioc)) {
+        if (r != QIO_CHANNEL_ERR_BLOCK || !waits) {
             return r;
         }
         shut = atomic_load(&ioc->shut);
@@ -111,6 +107,28 @@ int qio_channel_flush(QIOChannel *ioc, QIOError **errp)
             return -1;
         }
     }
+}
+
+int qio_channel_flush(QIOChannel *ioc, QIOError **errp)
+{
+    bool waits = qio_channel_is_blocking(ioc);
+
+    return flush_until(ioc, waits,
+                       waits ? qiop_call_deadline(ioc) : QIOP_NEVER, errp);
+}
+
+int qio_channel_bye_sync(QIOChannel *ioc, int timeout_ms, QIOError **errp)
+{
+    int64_t deadline = qiop_deadline(timeout_ms);
+    QIOError *err = NULL;
+
+    if (qio_channel_shutdown(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, &err) < 0 &&
+        qio_error_code(err) != QIO_ERROR_UNSUPPORTED) {
+        qio_error_propagate(errp, err);
+        return -1;
+    }
+    qio_error_free(err);
+    return flush_until(ioc, true, deadline, errp);
 }
 
 ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,

@@ -18,6 +18,7 @@ channel_tests = \
 	tests/channel/test-oom \
 	tests/channel/test-socket \
 	tests/channel/test-tls \
+	tests/channel/test-tls-bye \
 	tests/channel/test-tls-duplex \
 	tests/channel/test-tls-handshake \
 	tests/channel/test-tls-upgrade \
