@@ -15,6 +15,7 @@ tls_tests = \
 	tests/tls/test-record \
 	tests/tls/test-reload \
 	tests/tls/test-resume \
+	tests/tls/test-resume-time \
 	tests/tls/test-session \
 	tests/tls/test-tickets \
 	tests/tls/test-verify
@@ -28,7 +29,10 @@ tests_tls_test_ocsp_SOURCES = tests/tls/test-ocsp.c tests/tls/sessionpair.h
 tests_tls_test_pkcs11_SOURCES = tests/tls/test-pkcs11.c tests/tls/sessionpair.h
 tests_tls_test_priority_SOURCES = tests/tls/test-priority.c tests/tls/sessionpair.h
 tests_tls_test_reload_SOURCES = tests/tls/test-reload.c tests/tls/sessionpair.h
-tests_tls_test_resume_SOURCES = tests/tls/test-resume.c tests/tls/sessionpair.h
+tests_tls_test_resume_SOURCES = tests/tls/test-resume.c \
+	tests/tls/resumepair.h tests/tls/sessionpair.h
+tests_tls_test_resume_time_SOURCES = tests/tls/test-resume-time.c \
+	tests/tls/resumepair.h tests/tls/sessionpair.h
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
 tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
 tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)

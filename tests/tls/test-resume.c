@@ -2,225 +2,11 @@
 /* Sessions that go on from earlier ones, and what must end that. Each test
  * runs with TLS 1.2 and with 1.3. */
 #include <config.h>
-#include <stdio.h>
-#include <stdlib.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#include <sys/syscall.h>
-#include <qio/tls-config.h>
-#include "qiotest.h"
-#include "sessionpair.h"
-#include "tlscert.h"
-
-#define CLIENT QIO_TLS_ENDPOINT_CLIENT
-#define SERVER QIO_TLS_ENDPOINT_SERVER
-#define X509 QIO_TLS_CREDS_X509
-#define PSK QIO_TLS_CREDS_PSK
-
-/* ---- the time, which passes as a test needs it ---- */
-
-static time_t passed;
-
-int clock_gettime(clockid_t id, struct timespec *ts)
-{
-    int ret = (int)syscall(SYS_clock_gettime, id, ts);
-
-    if (ret == 0 && id == CLOCK_REALTIME) {
-        ts->tv_sec += passed;
-    }
-    return ret;
-}
-
-time_t time(time_t *out)
-{
-    struct timespec ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    if (out) {
-        *out = ts.tv_sec;
-    }
-    return ts.tv_sec;
-}
-
-/* ---- credentials ---- */
-
-static const char *dir;
-static struct tlscert ca;
-
-static void write_role(const char *role, const struct tlscert *cert)
-{
-    char name[32];
-
-    snprintf(name, sizeof(name), "%s-cert.pem", role);
-    tlscert_write(dir, name, cert, NULL);
-    snprintf(name, sizeof(name), "%s-key.pem", role);
-    tlscert_write_key(dir, name, cert, NULL);
-}
-
-static void write_client(int hours)
-{
-    struct tlscert_spec spec = {
-        .cn = "client", .from_hours = -2, .to_hours = hours};
-    struct tlscert cert;
-
-    tlscert_make(&cert, &spec, &ca);
-    write_role("client", &cert);
-    tlscert_free(&cert);
-}
-
-static void write_server(int hours)
-{
-    struct tlscert_spec spec = {.cn = "server",
-                                .dns = {"a.example", "b.example"},
-                                .from_hours = -2,
-                                .to_hours = hours};
-    struct tlscert cert;
-
-    tlscert_make(&cert, &spec, &ca);
-    write_role("server", &cert);
-    tlscert_free(&cert);
-}
-
-static void setup(void)
-{
-    passed = 0;
-    dir = tlscert_dir("resume");
-    tlscert_make_ca(&ca, "CA");
-    tlscert_write(dir, "ca-cert.pem", &ca, NULL);
-    tlscert_write_text(dir, "keys.psk", "qemu:00112233445566778899\n");
-    write_client(48);
-    write_server(48);
-}
-
-static void teardown(void)
-{
-    tlscert_free(&ca);
-}
-
-static QIOTLSConfig *configure(QIOTLSCredsKind kind, QIOTLSEndpoint endpoint,
-                               int version)
-{
-    QIOTLSConfig *config = qio_tls_config_new(kind, endpoint, NULL);
-    QIOError *err = NULL;
-
-    ck_assert_int_eq(qio_tls_config_set(config, "dir", dir, &err), 0);
-    ck_assert_int_eq(qio_tls_config_set(config, "resumption", "on", &err), 0);
-    ck_assert_int_eq(qio_tls_config_set(config, "max-version",
-                                        version ? "1.3" : "1.2", &err),
-                     0);
-    return config;
-}
-
-static QIOTLSCreds *load(QIOTLSCredsKind kind, QIOTLSEndpoint endpoint,
-                         int version)
-{
-    QIOTLSConfig *config = configure(kind, endpoint, version);
-    QIOError *err = NULL;
-    QIOTLSCreds *creds = qio_tls_creds_new(config, &err);
-
-    qiotest_ok(&err);
-    qio_tls_config_free(config);
-    return creds;
-}
-
-struct ends {
-    QIOTLSCreds *c, *s;
-    QIOAuthz *authz;
-};
-
-static struct ends ends_make(QIOTLSCredsKind kind, int version)
-{
-    return (struct ends){load(kind, CLIENT, version),
-                         load(kind, SERVER, version), NULL};
-}
-
-static void ends_free(struct ends *e)
-{
-    qio_tls_creds_unref(e->c);
-    qio_tls_creds_unref(e->s);
-    qio_authz_unref(e->authz);
-}
-
-/* ---- sessions ---- */
-
-static void send_byte(struct qiop_tls_session *from,
-                      struct qiop_tls_session *to)
-{
-    char byte = 'x', got = 0;
-    struct iovec out = {&byte, 1}, in = {&got, 1};
-    QIOError *err = NULL;
-
-    ck_assert_int_eq(qiop_tls_session_write(from, &out, 1, 0, &err), 1);
-    sessionpair_move(from, to, 0);
-    ck_assert_int_eq(qiop_tls_session_read(to, &in, 1, false, &err), 1);
-    ck_assert_int_eq(got, 'x');
-}
-
-static bool resumed(struct qiop_tls_session *s)
-{
-    QIOError *err = NULL;
-    char *text = qiop_tls_session_fact(s, QIO_TLS_FACT_RESUMED, &err);
-    bool ret;
-
-    qiotest_ok(&err);
-    ret = strcmp(text, "yes") == 0;
-    ck_assert(ret || strcmp(text, "no") == 0);
-    free(text);
-    return ret;
-}
-
-static void open_pair(struct sessionpair *p, const struct ends *e,
-                      const char *host)
-{
-    sessionpair_init(p, e->c, e->s, host, e->authz);
-    sessionpair_run(p);
-}
-
-/* A session with data both ways, or from the client only: whether it was
- * resumed, on which both agree. */
-static bool session(const struct ends *e, const char *host, bool both_ways)
-{
-    struct sessionpair p;
-    bool ret;
-
-    open_pair(&p, e, host);
-    qiotest_ok(&p.client_err);
-    qiotest_ok(&p.server_err);
-    ret = resumed(p.client);
-    ck_assert(ret == resumed(p.server));
-    send_byte(p.client, p.server);
-    if (both_ways) {
-        send_byte(p.server, p.client);
-    }
-    sessionpair_free(&p);
-    return ret;
-}
-
-static bool again(const struct ends *e)
-{
-    return session(e, "a.example", true);
-}
-
-/* A session that the server takes up, and then refuses. */
-static void refused(const struct ends *e, QIOErrorCode code, const char *why)
-{
-    struct sessionpair p;
-
-    open_pair(&p, e, "a.example");
-    ck_assert_int_eq(p.server_ret, -1);
-    ck_assert_int_eq(qio_error_code(p.server_err), code);
-    ck_assert_msg(strstr(qio_error_message(p.server_err), why) != NULL,
-                  "'%s' is not in '%s'", why, qio_error_message(p.server_err));
-    /* Whoever finishes second is told at once. */
-    if (p.client_ret == 0) {
-        sessionpair_client_reads(&p);
-    }
-    ck_assert_int_eq(qio_error_code(p.client_err), QIO_ERROR_TLS_REJECTED);
-    sessionpair_free(&p);
-}
-
-/* ---- tests ---- */
+#include "resumepair.h"
 
 static char *fact(struct qiop_tls_session *s, QIOTLSFact what)
 {
@@ -378,14 +164,6 @@ START_TEST(other_creds)
 }
 END_TEST
 
-static void reload(QIOTLSCreds *creds)
-{
-    QIOError *err = NULL;
-
-    ck_assert_int_eq(qio_tls_creds_reload(creds, &err), 0);
-    qiotest_ok(&err);
-}
-
 START_TEST(reloaded)
 {
     struct ends e = ends_make(X509, _i);
@@ -435,126 +213,6 @@ START_TEST(authorizer)
     e.authz = everybody;
     ck_assert(!again(&e) && again(&e));
     qio_authz_unref(nobody);
-    ends_free(&e);
-}
-END_TEST
-
-/* Not beyond the life of the client's certificate, which the server has in
- * its ticket. */
-START_TEST(client_expires)
-{
-    struct ends e;
-
-    write_client(1);
-    e = ends_make(X509, _i);
-    passed = 1800;
-    ck_assert(!again(&e) && again(&e));
-    passed = 3700;
-    refused(&e, QIO_ERROR_TLS_VERIFY, "'CN=client' expired on");
-    ends_free(&e);
-}
-END_TEST
-
-/* Nor of the server's: the client asks to see a new one. */
-START_TEST(server_expires)
-{
-    struct ends e;
-
-    write_server(1);
-    e = ends_make(X509, _i);
-    passed = 1800;
-    ck_assert(!again(&e) && again(&e));
-    passed = 3700;
-    write_server(48);
-    reload(e.s);
-    ck_assert(!again(&e) && again(&e));
-    ends_free(&e);
-}
-END_TEST
-
-/* Nor of a CA, of whichever side. */
-START_TEST(ca_expires)
-{
-    struct tlscert other;
-    struct tlscert_spec spec = {.cn = "other CA",
-                                .constraints = TLSCERT_CRITICAL,
-                                .ca = true,
-                                .from_hours = -2,
-                                .to_hours = 1};
-    struct ends e = ends_make(X509, _i);
-    QIOTLSCreds *plain;
-
-    tlscert_make(&other, &spec, NULL);
-    tlscert_write(dir, "ca-cert.pem", &ca, &other, NULL);
-    plain = e.s;
-    e.s = load(X509, SERVER, _i);
-    passed = 1800;
-    ck_assert(!again(&e) && again(&e));
-    passed = 3700;
-    ck_assert(!again(&e) && again(&e));
-    qio_tls_creds_unref(e.c);
-    qio_tls_creds_unref(e.s);
-    passed = 0;
-    e.s = plain;
-    e.c = load(X509, CLIENT, _i);
-    passed = 1800;
-    ck_assert(!again(&e) && again(&e));
-    passed = 3700;
-    ck_assert(!again(&e) && again(&e));
-    tlscert_free(&other);
-    ends_free(&e);
-}
-END_TEST
-
-/* However often it is renewed, an hour after the last full handshake the peers
- * show who they are; a clock set back is no way around. */
-START_TEST(lifetime)
-{
-    struct ends e = ends_make(X509, _i);
-
-    ck_assert(!again(&e));
-    for (passed = 900; passed < 3600; passed += 900) {
-        ck_assert(again(&e));
-    }
-    passed = 3700;
-    ck_assert(!again(&e) && again(&e));
-    passed = 0;
-    ck_assert(!again(&e) && again(&e));
-    ends_free(&e);
-}
-END_TEST
-
-/* A ticket that comes when the session is older than it may get. */
-START_TEST(late_ticket)
-{
-    struct ends e = ends_make(X509, 1);
-    struct sessionpair p;
-
-    open_pair(&p, &e, "a.example");
-    passed = 3700;
-    send_byte(p.server, p.client);
-    sessionpair_free(&p);
-    ck_assert(!again(&e));
-    ck_assert(again(&e));
-    ends_free(&e);
-}
-END_TEST
-
-/* The key of the tickets is another one from time to time. */
-START_TEST(key_renewed)
-{
-    struct ends e = ends_make(X509, _i);
-
-    passed = 12 * 3600 - 300;
-    ck_assert(!again(&e));
-    passed = 0;
-    qio_tls_creds_unref(e.s);
-    e.s = load(X509, SERVER, _i);
-    ck_assert(!again(&e));
-    passed = 12 * 3600 - 300;
-    ck_assert(!again(&e) && again(&e));
-    passed = 12 * 3600 + 300;
-    ck_assert(!again(&e) && again(&e));
     ends_free(&e);
 }
 END_TEST
@@ -631,6 +289,51 @@ START_TEST(unverified)
 }
 END_TEST
 
+static void *come_again(void *opaque)
+{
+    int i;
+
+    for (i = 0; i < 20; i++) {
+        (void)again(opaque);
+    }
+    return NULL;
+}
+
+static atomic_bool stop;
+
+static void *reload_often(void *opaque)
+{
+    const struct ends *e = opaque;
+
+    while (!atomic_load(&stop)) {
+        reload(e->s);
+        reload(e->c);
+        usleep(1000);
+    }
+    return NULL;
+}
+
+/* Threads that share credentials, which are loaded again all the time: some
+ * sessions are resumed and some are not, and none fails. */
+START_TEST(at_once)
+{
+    struct ends e = ends_make(X509, _i);
+    pthread_t t[3], reloader;
+    int i;
+
+    ck_assert_int_eq(pthread_create(&reloader, NULL, reload_often, &e), 0);
+    for (i = 0; i < 3; i++) {
+        ck_assert_int_eq(pthread_create(&t[i], NULL, come_again, &e), 0);
+    }
+    for (i = 0; i < 3; i++) {
+        pthread_join(t[i], NULL);
+    }
+    atomic_store(&stop, true);
+    pthread_join(reloader, NULL);
+    ends_free(&e);
+}
+END_TEST
+
 START_TEST(property)
 {
     QIOTLSConfig *config = qio_tls_config_new(X509, CLIENT, NULL);
@@ -663,15 +366,10 @@ int main(void)
     tcase_add_loop_test(tc, reloaded, 0, 2);
     tcase_add_loop_test(tc, revoked, 0, 2);
     tcase_add_loop_test(tc, authorizer, 0, 2);
-    tcase_add_loop_test(tc, client_expires, 0, 2);
-    tcase_add_loop_test(tc, server_expires, 0, 2);
-    tcase_add_loop_test(tc, ca_expires, 0, 2);
-    tcase_add_loop_test(tc, lifetime, 0, 2);
-    tcase_add_test(tc, late_ticket);
-    tcase_add_loop_test(tc, key_renewed, 0, 2);
     tcase_add_loop_test(tc, psk, 0, 2);
     tcase_add_loop_test(tc, psk_function, 0, 2);
     tcase_add_loop_test(tc, unverified, 0, 2);
+    tcase_add_loop_test(tc, at_once, 0, 2);
     tcase_add_test(tc, property);
     return qiotest_main(s);
 }
