@@ -125,8 +125,8 @@ int matrix_main(const char *const bases[])
     bool all = wanted && strcmp(wanted, "all") == 0;
     Suite *s = suite_create("matrix");
 
-    if (share && (sscanf(share, "%zu/%zu", &part, &part_of) != 2 ||
-                  part >= part_of)) {
+    if (share &&
+        (sscanf(share, "%zu/%zu", &part, &part_of) != 2 || part >= part_of)) {
         fprintf(stderr, "no part '%s': 0/4 is the first of four\n", share);
         return EXIT_FAILURE;
     }

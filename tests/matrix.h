@@ -5,9 +5,9 @@
  * beneath, used blocking, non-blocking and through a loop.
  *
  * That is too much for make check, which runs a choice in which every base
- * meets each layer and half of the pairs of layers, and each of them every mode.
- * With QIO_MATRIX=all in the environment (make check-long) it is the whole;
- * QIO_MATRIX_PART=0/4 takes the first of four parts of it.
+ * meets each layer and half of the pairs of layers, and each of them every
+ * mode. With QIO_MATRIX=all in the environment (make check-long) it is the
+ * whole; QIO_MATRIX_PART=0/4 takes the first of four parts of it.
  */
 #ifndef QIOTEST_MATRIX_H
 #define QIOTEST_MATRIX_H

@@ -113,8 +113,8 @@ int qio_channel_flush(QIOChannel *ioc, QIOError **errp)
 {
     bool waits = qio_channel_is_blocking(ioc);
 
-    return flush_until(ioc, waits,
-                       waits ? qiop_call_deadline(ioc) : QIOP_NEVER, errp);
+    return flush_until(ioc, waits, waits ? qiop_call_deadline(ioc) : QIOP_NEVER,
+                       errp);
 }
 
 int qio_channel_bye_sync(QIOChannel *ioc, int timeout_ms, QIOError **errp)

@@ -271,9 +271,8 @@ QIOAddress *qiop_address_resolved(const QIOAddress *addr,
                                   QIOError **errp)
 {
     QIOAddress *copy = qio_address_copy(addr, errp);
-    QIOAddress *numeric =
-        qio_address_from_sockaddr((const struct sockaddr *)&sa->sa, sa->len,
-                                  errp);
+    QIOAddress *numeric = qio_address_from_sockaddr(
+        (const struct sockaddr *)&sa->sa, sa->len, errp);
     char *name;
 
     if (!copy || !numeric) {

@@ -270,7 +270,8 @@ static ssize_t seal_all(struct qiop_tls_session *s, struct qiop_iov_cursor *c,
 
         n = -1;
         if (qiop_tls_tend_keys(s, &err) == 0 &&
-            qiop_tls_send_tickets(s, &err) == 0 && qiop_tls_output_room(s, &err) == 0) {
+            qiop_tls_send_tickets(s, &err) == 0 &&
+            qiop_tls_output_room(s, &err) == 0) {
             n = s->engine->seal(s, c, &err);
         }
         if (n < 0) {

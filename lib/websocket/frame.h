@@ -94,8 +94,8 @@ enum qiop_ws_event qiop_ws_decode(struct qiop_ws_decoder *d,
                                   const uint8_t *data, size_t len,
                                   size_t *used);
 
-/* Whether the frame being read, or that begins with these bytes, is one of data;
- * false also when nothing of it has come. */
+/* Whether the frame being read, or that begins with these bytes, is one of
+ * data; false also when nothing of it has come. */
 bool qiop_ws_is_data(const struct qiop_ws_decoder *d, const uint8_t *data,
                      size_t len);
 /* Payload of a data frame that is still due. */

@@ -80,7 +80,8 @@ START_TEST(test_interval_and_free_in_callback)
 }
 END_TEST
 
-/* On a machine that is busy a test may find itself late; then it begins anew. */
+/* On a machine that is busy a test may find itself late; then it begins anew.
+ */
 #define ATTEMPTS 50
 
 /* What was missed is not made up for. */
