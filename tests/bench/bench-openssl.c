@@ -2,18 +2,24 @@
 /* A plain loop of OpenSSL on the socket, 64 KiB at a time, to be compared
  * with. */
 #include <config.h>
-#include "bench-tls.h"
+#include "bench-peers.h"
 
+#include "bench-tls.h"
 #include "bench.h"
 
-#if BENCH_HAVE_OPENSSL
+#ifdef HAVE_OPENSSL
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #define CHUNK (64 << 10)
 
-static SSL *session(int fd, int server)
+const char *bench_openssl_missing(void)
+{
+    return NULL;
+}
+
+void *bench_openssl(int fd, int server)
 {
     SSL_CTX *ctx =
         SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
@@ -41,11 +47,11 @@ static SSL *session(int fd, int server)
 void bench_openssl_send(int fd, const void *arg)
 {
     static char b[CHUNK];
-    const uint64_t *total = arg;
-    SSL *ssl = session(fd, 0);
+    const struct bench_bulk *bulk = arg;
+    SSL *ssl = bench_openssl(fd, 0);
 
     bench_begin();
-    for (uint64_t done = 0; done < *total; done += sizeof(b)) {
+    for (uint64_t done = 0; done < bulk->total; done += sizeof(b)) {
         if (SSL_write(ssl, b, sizeof(b)) != sizeof(b)) {
             bench_fail("SSL_write");
         }
@@ -58,8 +64,8 @@ void bench_openssl_send(int fd, const void *arg)
 void bench_openssl_recv(int fd, const void *arg)
 {
     static char b[CHUNK];
-    const uint64_t *total = arg;
-    SSL *ssl = session(fd, 1);
+    const struct bench_bulk *bulk = arg;
+    SSL *ssl = bench_openssl(fd, 1);
     uint64_t done = 0;
     int n;
 
@@ -68,16 +74,21 @@ void bench_openssl_recv(int fd, const void *arg)
         done += (uint64_t)n;
     }
     bench_end();
-    if (done < *total) {
+    if (done < bulk->total) {
         bench_fail("SSL_read");
     }
 }
 #else
+const char *bench_openssl_missing(void)
+{
+    return "built without OpenSSL";
+}
+
 void bench_openssl_send(int fd, const void *arg)
 {
     (void)fd;
     (void)arg;
-    bench_fail("built without OpenSSL");
+    bench_fail(bench_openssl_missing());
 }
 
 void bench_openssl_recv(int fd, const void *arg)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * TLS from end to end, both ends the same: our channels with each record
- * engine, a plain loop of GnuTLS, one of OpenSSL, and a plain socket. And what
+ * engine, a plain loop of GnuTLS, other libraries, and a plain socket. And what
  * a hypervisor sends, 8-byte headers and 4 KiB pages, as an iovec and as it
  * sends them, a record each. And a ping-pong of 64 bytes.
  */
@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "bench-peers.h"
 #include "bench-tls.h"
 
 #include "bench.h"
@@ -259,7 +260,21 @@ static void qio_server(int fd, const void *arg)
 
 /* ---- the table ---- */
 
-enum { GNUTLS, BEST, AEAD, OPENSSL, RAW };
+enum { GNUTLS, BEST, AEAD, RAW, PEERS };
+
+/* The first must be beaten as GnuTLS must, the others just be beaten. */
+static const struct peer {
+    const char *name;
+    const char *(*missing)(void);
+    bench_end_fn *send;
+    bench_end_fn *recv;
+} peers[] = {
+    {"OpenSSL", bench_openssl_missing, bench_openssl_send, bench_openssl_recv},
+    {"GIO", bench_gio_missing, bench_gio_send, bench_gio_recv},
+    {"libevent", bench_libevent_missing, bench_libevent_send,
+     bench_libevent_recv},
+};
+#define N_PEERS (sizeof(peers) / sizeof(peers[0]))
 
 struct bars {
     double gnutls[2], openssl[2], raw[2], cpu[2]; /* best, aead; 0: none */
@@ -277,9 +292,21 @@ static void bar(const char *what, int i, double ratio, double limit,
 {
     char name[80];
 
-    if (limit > 0) {
+    if (limit > 0 && ratio > 0) {
         snprintf(name, sizeof(name), "%s, %s", i ? "aead" : "best", what);
         bench_ratio(name, ratio, limit, at_least);
+    }
+}
+
+static void over_peers(int i, const struct bench_result *q, const size_t *at,
+                       const struct bars *b)
+{
+    for (size_t k = 0; k < N_PEERS; k++) {
+        char what[40];
+
+        snprintf(what, sizeof(what), "throughput over %s", peers[k].name);
+        bar(what, i, at[k] ? q->speed_against[at[k]] : 0, k ? 1 : b->openssl[i],
+            1);
     }
 }
 
@@ -287,31 +314,37 @@ static void row(enum bench_transport t, const char *name, struct job j,
                 const struct bars *b, int runs)
 {
     const double mib = (double)(j.total >> 20);
+    const struct bench_bulk bulk = {j.chunk, j.total};
     struct job aead = j;
-    struct bench_case c[5] = {
+    struct bench_case c[PEERS + N_PEERS] = {
         [GNUTLS] = {t, gnutls_send, &j, gnutls_recv, &j},
         [BEST] = {t, qio_send, &j, qio_recv, &j},
         [AEAD] = {t, qio_send, &aead, qio_recv, &aead},
-        [OPENSSL] = {t, bench_openssl_send, &j.total, bench_openssl_recv,
-                     &j.total},
         [RAW] = {t, raw_send, &j, raw_recv, &j},
     };
-    struct bench_result r[5];
-    const int openssl = BENCH_HAVE_OPENSSL && j.chunk;
+    struct bench_result r[PEERS + N_PEERS];
+    size_t at[N_PEERS] = {0};
+    size_t n = j.chunk ? PEERS : RAW;
 
     aead.engine = "aead";
-    if (!openssl) {
-        c[OPENSSL] = c[RAW];
+    for (size_t k = 0; j.chunk && k < N_PEERS; k++) {
+        if (!peers[k].missing()) {
+            at[k] = n;
+            c[n++] = (struct bench_case){t, peers[k].send, &bulk, peers[k].recv,
+                                         &bulk};
+        }
     }
-    bench_compare(c, j.chunk ? 5 : 3, runs, r);
+    bench_compare(c, n, runs, r);
     printf("%s\n", name);
     bench_row(name);
     show(j.chunk ? "GnuTLS, 64 KiB" : "a record each", &r[GNUTLS], mib);
-    if (openssl) {
-        show("OpenSSL, 64 KiB", &r[OPENSSL], mib);
-    }
     if (j.chunk) {
         show("no TLS, 64 KiB", &r[RAW], mib);
+    }
+    for (size_t k = 0; k < N_PEERS; k++) {
+        if (at[k]) {
+            show(peers[k].name, &r[at[k]], mib);
+        }
     }
     show("qio", &r[BEST], mib);
     show("qio, aead", &r[AEAD], mib);
@@ -320,10 +353,7 @@ static void row(enum bench_transport t, const char *name, struct job j,
 
         bar(j.chunk ? "throughput over GnuTLS" : "throughput over that", i,
             q->speed_ratio, b->gnutls[i], 1);
-        if (openssl) {
-            bar("throughput over OpenSSL", i, q->speed_against[OPENSSL],
-                b->openssl[i], 1);
-        }
+        over_peers(i, q, at, b);
         bar("throughput over no TLS", i, j.chunk ? q->speed_against[RAW] : 0,
             b->raw[i], 1);
         bar("CPU of both ends", i, q->cpu_ratio, b->cpu[i], 0);
@@ -379,9 +409,13 @@ int main(int argc, char **argv)
     total = (uint64_t)mib << 20;
     bench_tls_setup();
     printf("tls-both: TLS 1.3 %s, %d MiB, median of %d runs, both ends on "
-           "this machine%s\n",
-           BENCH_CIPHER, mib, runs,
-           BENCH_HAVE_OPENSSL ? "" : "; built without OpenSSL");
+           "this machine\n",
+           BENCH_CIPHER, mib, runs);
+    for (size_t k = 0; k < N_PEERS; k++) {
+        if (peers[k].missing()) {
+            printf("  %s left out: %s\n", peers[k].name, peers[k].missing());
+        }
+    }
     row(BENCH_TCP, "512 KiB writes, tcp", (struct job){LARGE, total, NULL},
         &large_tcp, runs);
     row(BENCH_TCP, "64 KiB writes, each flushed, tcp",

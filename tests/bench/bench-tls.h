@@ -22,13 +22,4 @@ gnutls_certificate_credentials_t bench_gnutls_server_cred(void);
 gnutls_session_t bench_gnutls(int fd, int server);
 QIOChannel *bench_qio_tls(int fd, int server);
 
-/* A plain loop of OpenSSL, 64 KiB at a time; arg: uint64_t, how many bytes. */
-#ifdef HAVE_OPENSSL
-#define BENCH_HAVE_OPENSSL 1
-#else
-#define BENCH_HAVE_OPENSSL 0
-#endif
-void bench_openssl_send(int fd, const void *arg);
-void bench_openssl_recv(int fd, const void *arg);
-
 #endif

@@ -35,11 +35,14 @@ tests_bench_bench_plain_SOURCES = tests/bench/bench-plain.c \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_plain_LDADD = libqio.la
 tests_bench_bench_tls_both_SOURCES = tests/bench/bench-tls-both.c \
-	tests/bench/bench-openssl.c \
+	tests/bench/bench-gio.c tests/bench/bench-libevent.c \
+	tests/bench/bench-openssl.c tests/bench/bench-peers.h \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h
-tests_bench_bench_tls_both_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
-tests_bench_bench_tls_both_LDADD = libqio.la $(GNUTLS_LIBS) $(OPENSSL_LIBS)
+tests_bench_bench_tls_both_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS) \
+	$(GIO_CFLAGS) $(EVENT_OPENSSL_CFLAGS)
+tests_bench_bench_tls_both_LDADD = libqio.la $(GNUTLS_LIBS) $(OPENSSL_LIBS) \
+	$(GIO_LIBS) $(EVENT_OPENSSL_LIBS)
 tests_bench_bench_tls_recv_SOURCES = tests/bench/bench-tls-recv.c \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h
