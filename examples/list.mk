@@ -98,6 +98,10 @@ tool_sources = \
 	examples/tool-lobby.h \
 	examples/tool-main.c \
 	examples/tool-main.h \
+	examples/tool-multifd-door.c \
+	examples/tool-multifd-door.h \
+	examples/tool-multifd.c \
+	examples/tool-multifd.h \
 	examples/tool-open-many.c \
 	examples/tool-open.c \
 	examples/tool-options.c \

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <unistd.h>
+#include "tool-multifd.h"
 #include "tool-serve.h"
 #include "tool-stop.h"
 
@@ -17,6 +18,7 @@ typedef struct Tool {
     ToolStop stop;
     ToolTransfer *one;
     ToolServe many;
+    ToolMultifd multifd;
     int exit;
 } Tool;
 
@@ -28,6 +30,8 @@ static void stop(void *opaque)
 
     if (t->one) {
         tool_transfer_stop(t->one, t->stop.signal);
+    } else if (t->opt.multifd) {
+        tool_multifd_stop(&t->multifd, t->stop.signal);
     } else {
         tool_serve_stop(&t->many, t->stop.signal);
     }
@@ -48,6 +52,8 @@ static void last_resort(void *opaque)
 
     if (t->one) {
         all = tool_transfer_leave(t->one, t->stop.signal);
+    } else if (t->opt.multifd) {
+        all = tool_multifd_leave(&t->multifd, t->stop.signal);
     } else {
         all = tool_serve_leave(&t->many, t->stop.signal);
         t->exit = t->many.worst;
@@ -75,6 +81,14 @@ static void many_done(void *opaque)
     qio_loop_quit(t->loop);
 }
 
+static void multifd_done(void *opaque)
+{
+    Tool *t = opaque;
+
+    t->exit = tool_report(&t->opt, &t->multifd.result);
+    qio_loop_quit(t->loop);
+}
+
 static void start(Tool *t)
 {
     if (t->opt.many) {
@@ -86,6 +100,15 @@ static void start(Tool *t)
             .opaque = t,
         };
         tool_serve_start(&t->many);
+    } else if (t->opt.multifd) {
+        t->multifd = (ToolMultifd){
+            .opt = &t->opt,
+            .loop = t->loop,
+            .objects = t->objects,
+            .over = multifd_done,
+            .opaque = t,
+        };
+        tool_multifd_start(&t->multifd);
     } else {
         tool_transfer_start(t->one);
     }
@@ -106,6 +129,11 @@ static int add_objects(Tool *t, ToolResult *r)
     return 0;
 }
 
+static bool is_one(const Tool *t)
+{
+    return !t->opt.many && !t->opt.multifd;
+}
+
 static int prepare(Tool *t, ToolResult *r)
 {
     QIOError *err = NULL;
@@ -119,11 +147,11 @@ static int prepare(Tool *t, ToolResult *r)
     if (add_objects(t, r)) {
         return -1;
     }
-    if (!t->opt.many) {
+    if (is_one(t)) {
         t->one = tool_transfer_new(&t->opt, t->loop, t->objects, t->opt.output,
                                    one_done, t);
     }
-    if (!t->opt.many && !t->one) {
+    if (is_one(t) && !t->one) {
         return tool_fail(r, TOOL_FAILED, NULL, "out of memory");
     }
     return 0;
@@ -153,6 +181,9 @@ static void clear(Tool *t)
     tool_transfer_free(t->one);
     if (t->opt.many && t->many.opt) {
         tool_serve_clear(&t->many);
+    }
+    if (t->multifd.opt) {
+        tool_multifd_clear(&t->multifd);
     }
     qio_objects_free(t->objects);
     qio_loop_free(t->loop);

@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include <qio/migration/migration.h>
 #include <qio/qio.h>
+#include "tool-multifd.h"
 
 enum {
     OPT_OBJECT = 256,
@@ -28,6 +29,7 @@ enum {
     OPT_MAX,
     OPT_KEEP_LISTENING,
     OPT_CHANNELS,
+    OPT_MULTIFD,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -47,6 +49,7 @@ static const struct option long_options[] = {
     {"max", required_argument, NULL, OPT_MAX},
     {"keep-listening", no_argument, NULL, OPT_KEEP_LISTENING},
     {"channels", required_argument, NULL, OPT_CHANNELS},
+    {"multifd", required_argument, NULL, OPT_MULTIFD},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {NULL, 0, NULL, 0},
@@ -71,6 +74,8 @@ static const char help_text[] =
     "  --channels N         the stream goes over up to N connections, of "
     "which\n"
     "                       both sides must know\n"
+    "  --multifd N          a QEMU with N multifd channels is at either end:\n"
+    "                       pass N + 1 connections on, one by one\n"
     "  --fsync              the file must be on the disk before success\n";
 
 static const char common_text[] =
@@ -205,6 +210,9 @@ static bool take_option(ToolOptions *opt, int which, const char *value)
     case OPT_CHANNELS:
         return parse_count(value, &opt->channels) &&
                opt->channels <= QIO_MIGRATION_CHANNELS_MAX;
+    case OPT_MULTIFD:
+        return parse_count(value, &opt->multifd) &&
+               opt->multifd <= TOOL_MULTIFD_MAX;
     default:
         opt->fsync = true;
         return true;
@@ -226,6 +234,11 @@ static ToolParse check_options(ToolOptions *opt)
 {
     if (opt->many && !opt->spec->network_is_input) {
         usage(opt, "--max and --keep-listening are for receivers");
+        return TOOL_PARSE_USAGE;
+    }
+    if (opt->multifd && (opt->many || opt->channels)) {
+        usage(opt, "--multifd goes with neither --channels nor many "
+                   "migrations");
         return TOOL_PARSE_USAGE;
     }
     /* On the network side stdio: talks on standard output as well. */

@@ -39,6 +39,7 @@ typedef struct ToolOptions {
     bool many;         /* transfers, from one listener */
     unsigned max;      /* ... so many, 0: until a signal comes */
     unsigned channels; /* connections of one transfer; 0: one, as ever */
+    unsigned multifd;  /* channels of QEMU's own, besides the main one */
     const char *input;
     const char *output;
 } ToolOptions;

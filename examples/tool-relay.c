@@ -75,7 +75,7 @@ static void tick(QIOTimer *timer, void *opaque)
         r->ticked_bytes = r->bytes;
         r->moved_us = now;
     }
-    if (r->opt->timeout_ms < 0 ||
+    if (r->opt->timeout_ms < 0 || r->first ||
         now - r->moved_us <= (int64_t)r->opt->timeout_ms * 1000) {
         return;
     }
@@ -400,6 +400,13 @@ void tool_relay_start(ToolRelay *r)
         tool_fail(r->result, TOOL_FAILED, err, "cannot begin");
         tool_relay_fail(r);
         return;
+    }
+    if (r->first) {
+        memcpy(r->buf, r->first, r->n_first);
+        if (take(r, r->n_first)) {
+            tool_relay_fail(r);
+            return;
+        }
     }
     tool_relay_watch(r);
 }

@@ -31,6 +31,8 @@ typedef struct ToolRelay {
     ToolSide *out;
     void (*over)(void *opaque);
     void *opaque;
+    const uint8_t *first; /* read of the input already; NULL: nothing */
+    size_t n_first;
 
     ToolRelayState state;
     ToolBack back;

@@ -100,9 +100,14 @@ static void output_open(void *opaque, bool failed, QIOError *err)
         .out = &t->out,
         .over = finish,
         .opaque = t,
+        .first = t->first,
+        .n_first = t->n_first,
     };
     t->relaying = true;
     tool_relay_start(&t->relay);
+    if (t->running && !t->over) {
+        t->running(t, t->opaque);
+    }
 }
 
 static void input_open(void *opaque, bool failed, QIOError *err)
@@ -157,21 +162,31 @@ void tool_transfer_start_with(ToolTransfer *t, QIOChannel *ioc)
 
 /* ---- ending early ---- */
 
-void tool_transfer_stop(ToolTransfer *t, int signal)
+static void end_early(ToolTransfer *t, int exit_code, const char *why)
 {
     QIOError *err = NULL;
 
     if (t->over || (t->relaying && t->relay.committed)) {
         return;
     }
-    qio_error_set(&err, QIO_ERROR_CANCELLED, 0, "%s", strsignal(signal));
-    tool_fail(&t->result, TOOL_SIGNAL + signal, err, "stopped");
+    qio_error_set(&err, QIO_ERROR_CANCELLED, 0, "%s", why);
+    tool_fail(&t->result, exit_code, err, "stopped");
     if (t->relaying) {
         tool_relay_stop(&t->relay);
         return;
     }
     tool_side_cancel(&t->in);
     tool_side_cancel(&t->out);
+}
+
+void tool_transfer_stop(ToolTransfer *t, int signal)
+{
+    end_early(t, TOOL_SIGNAL + signal, strsignal(signal));
+}
+
+void tool_transfer_abandon(ToolTransfer *t)
+{
+    end_early(t, TOOL_FAILED, "another connection failed");
 }
 
 bool tool_transfer_leave(ToolTransfer *t, int signal)

@@ -20,6 +20,12 @@ struct ToolTransfer {
     char *output;
     ToolTransferFunc *done;
     void *opaque;
+    /* Of one among several that belong together, before its start: what has
+     * been read of its input already, borrowed; and who is told when both sides
+     * are open. Then nobody but the owner minds when it is idle. */
+    const uint8_t *first;
+    size_t n_first;
+    ToolTransferFunc *running;
     ToolTransfer *next; /* for those who have several */
 };
 
@@ -35,6 +41,10 @@ void tool_transfer_start_with(ToolTransfer *t, QIOChannel *ioc);
 
 /* Have it end because of a signal, unless it is too late. */
 void tool_transfer_stop(ToolTransfer *t, int signal);
+
+/* Have it end because of another one that belongs to it, unless it is too late;
+ * its failure is not told. */
+void tool_transfer_abandon(ToolTransfer *t);
 
 /* The process is about to end: clean up what can be. False when it is too late
  * for that, all having arrived. */
