@@ -109,8 +109,10 @@ void tlscert_make(struct tlscert *cert, const struct tlscert_spec *spec,
     serial++;
     ok(gnutls_x509_privkey_init(&cert->key));
     ok(gnutls_x509_privkey_generate(
-        cert->key, GNUTLS_PK_ECDSA,
-        GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0));
+        cert->key, spec->ed25519 ? GNUTLS_PK_EDDSA_ED25519 : GNUTLS_PK_ECDSA,
+        GNUTLS_CURVE_TO_BITS(spec->ed25519 ? GNUTLS_ECC_CURVE_ED25519
+                                           : GNUTLS_ECC_CURVE_SECP256R1),
+        0));
     ok(gnutls_x509_crt_init(&cert->crt));
     ok(gnutls_x509_crt_set_key(cert->crt, cert->key));
     ok(gnutls_x509_crt_set_version(cert->crt, 3));

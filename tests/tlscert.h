@@ -30,6 +30,7 @@ struct tlscert_spec {
     int from_hours;         /* relative to now; 0, 0: valid now */
     int to_hours;
     gnutls_digest_algorithm_t digest; /* 0: SHA-256 */
+    bool ed25519;                     /* the key; else ECDSA on P-256 */
     bool must_staple;                 /* RFC 7633 */
 };
 

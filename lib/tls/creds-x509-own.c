@@ -259,5 +259,9 @@ int qiop_creds_load_own(struct qiop_tls_material *m,
                       dir, dir);
         return -1;
     }
+    if (c->endpoint == QIO_TLS_ENDPOINT_CLIENT && m->own_certs == 1 &&
+        !c->certificate) {
+        return qiop_creds_load_eddsa(m, errp);
+    }
     return 0;
 }

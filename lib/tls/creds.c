@@ -34,6 +34,7 @@ void qiop_tls_material_unref(struct qiop_tls_material *m)
         gnutls_anon_free_server_credentials(m->anon_server);
     }
     qiop_creds_psk_clear(m);
+    qiop_creds_eddsa_free(m->eddsa);
     qiop_creds_stamps_free(&m->stamps);
     free(m);
 }

@@ -60,6 +60,7 @@ struct qiop_tls_material {
     /* See tickets.h; NULL: sessions are not resumed. */
     struct qiop_ticket_keys *ticket_keys;
     struct qiop_ticket_store *ticket_store;
+    struct qiop_eddsa *eddsa; /* or NULL, see creds-x509-eddsa.c */
     unsigned own_certs; /* x509: identities that we have to show */
     time_t expires;     /* the first of our own to do so; 0: none does */
     struct qiop_creds_stamps stamps;
@@ -104,6 +105,13 @@ int qiop_creds_load_ocsp(struct qiop_tls_material *m, unsigned index,
 #define QIOP_OCSP_TEXT_SIZE 160
 bool qiop_ocsp_revoked(const gnutls_datum_t *der,
                        char text[QIOP_OCSP_TEXT_SIZE]);
+
+/* A client's only identity, from a file, if it is one that GnuTLS does not
+ * find. 0 or -1. */
+int qiop_creds_load_eddsa(struct qiop_tls_material *m, QIOError **errp);
+void qiop_creds_eddsa_free(struct qiop_eddsa *eddsa);
+/* The session provides it. */
+struct qiop_tls_material *qiop_creds_of_session(gnutls_session_t session);
 
 /* creds-priority.c: what config says about versions, ciphers and groups. */
 int qiop_creds_set_priority(QIOTLSCreds *creds, QIOError **errp);

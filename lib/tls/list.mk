@@ -12,6 +12,7 @@ tls_sources = \
 	lib/tls/creds-priority.c \
 	lib/tls/creds-psk.c \
 	lib/tls/creds-x509-check.c \
+	lib/tls/creds-x509-eddsa.c \
 	lib/tls/creds-x509-ocsp.c \
 	lib/tls/creds-x509-own.c \
 	lib/tls/creds-x509.c \

@@ -126,6 +126,13 @@ int qiop_tls_output_room(struct qiop_tls_session *s, QIOError **errp)
                : -1;
 }
 
+struct qiop_tls_material *qiop_creds_of_session(gnutls_session_t tls)
+{
+    struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
+
+    return s->material;
+}
+
 int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
                           gnutls_datum_t *key)
 {

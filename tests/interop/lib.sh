@@ -113,7 +113,7 @@ listening()
 
     for ((i = 0; i < 200; i++)); do
         grep -qi "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F:]* 0A" \
-            /proc/net/tcp && return 0
+            /proc/net/tcp /proc/net/tcp6 && return 0
         sleep 0.02
     done
     return 1

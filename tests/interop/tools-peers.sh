@@ -12,24 +12,6 @@ key=$(cut -d: -f2 pki/keys.psk)
 bytes 5000000 >source
 stream 5000000 >qevm
 
-free_port()
-{
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0))
-print(s.getsockname()[1])'
-}
-
-listening()
-{
-    local i
-
-    for ((i = 0; i < 200; i++)); do
-        grep -qi "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F:]* 0A" \
-            /proc/net/tcp /proc/net/tcp6 && return 0
-        sleep 0.05
-    done
-    return 1
-}
-
 # receive NAME SOURCE OPTIONS -- COMMAND WITH {port}: their sender, our receiver.
 receive()
 {

@@ -4,6 +4,7 @@ tls_tests = \
 	tests/tls/test-control \
 	tests/tls/test-creds \
 	tests/tls/test-creds-x509 \
+	tests/tls/test-eddsa \
 	tests/tls/test-engine \
 	tests/tls/test-info \
 	tests/tls/test-lifetime \
@@ -20,8 +21,14 @@ tls_tests = \
 	tests/tls/test-tickets \
 	tests/tls/test-verify
 
+# Used by scripts in tests/interop.
+tls_programs = \
+	tests/tls/peer
+
+tests_tls_peer_LDADD = libqio.la
 tests_tls_test_config_SOURCES = tests/tls/test-config.c tests/tls/sessionpair.h
 tests_tls_test_control_SOURCES = tests/tls/test-control.c tests/tls/sessionpair.h
+tests_tls_test_eddsa_SOURCES = tests/tls/test-eddsa.c tests/tls/sessionpair.h
 tests_tls_test_engine_SOURCES = tests/tls/test-engine.c tests/tls/sessionpair.h
 tests_tls_test_info_SOURCES = tests/tls/test-info.c tests/tls/sessionpair.h
 tests_tls_test_lifetime_SOURCES = tests/tls/test-lifetime.c tests/tls/sessionpair.h
