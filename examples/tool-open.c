@@ -82,6 +82,7 @@ static void look_at_layers(ToolSide *side)
     side->tls = tool_topmost_tls(side->ioc);
     if (side->network) {
         side->result->channels = qio_migration_channels_count(side->ioc);
+        side->result->resumed = tool_count_resumed(side->ioc);
     }
     for (QIOChannel *c = side->ioc; c; c = qio_channel_base(c)) {
         side->leaf = c;

@@ -128,7 +128,8 @@ static void print_json(const ToolOptions *opt, const ToolResult *r)
         printf("\"connection\": %lu, ", r->number);
     }
     if (r->channels) {
-        printf("\"channels\": %u, ", r->channels);
+        printf("\"channels\": %u, \"channels_resumed\": %u, ", r->channels,
+               r->resumed);
     }
     printf("\"result\": \"%s\", \"exit\": %d, \"bytes\": %" PRIu64
            ", \"seconds\": %.3f, \"whole\": %s, \"tls\": ",

@@ -30,6 +30,7 @@ typedef struct ToolResult {
     int64_t started_us; /* first byte possible; 0: never got so far */
     int64_t ended_us;
     unsigned channels; /* connections, 0: one of the usual kind */
+    unsigned resumed;  /* ... that go on from another one's TLS session */
     int whole;         /* 1, 0; -1: not a stream that tells */
     char *tls;         /* NULL without */
     char *identity;    /* NULL without */

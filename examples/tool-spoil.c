@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Telling another end that this is no good end. */
+/* What is done to all connections of a channel, be there one or many. */
 #include "tool-spoil.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <qio/migration/migration.h>
@@ -20,6 +21,22 @@ QIOChannel *tool_topmost_tls(QIOChannel *ioc)
         }
     }
     return NULL;
+}
+
+unsigned tool_count_resumed(QIOChannel *ioc)
+{
+    unsigned n = qio_migration_channels_count(ioc);
+    unsigned resumed = 0;
+
+    for (unsigned i = 0; i < n; i++) {
+        QIOChannel *tls = tool_topmost_tls(qio_migration_channels_get(ioc, i));
+        char *fact =
+            tls ? qio_channel_tls_fact(tls, QIO_TLS_FACT_RESUMED, NULL) : NULL;
+
+        resumed += fact && !strcmp(fact, "yes");
+        free(fact);
+    }
+    return resumed;
 }
 
 static void spoil_one(QIOChannel *ioc)

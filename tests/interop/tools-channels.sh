@@ -36,8 +36,9 @@ moves()
 }
 moves "one of many" plain ,verify-peer=on --channels 1
 moves "four over TLS" whole ,verify-peer=on --channels 4
-check "... so both say" [ "$(cat send.out recv.out | grep -c '"channels": 4, .*TLS1.3')" = 2 ]
+check "... so both say" [ "$(cat send.out recv.out | grep -c '"channels": 4, "channels_resumed": 0, .*TLS1.3')" = 2 ]
 moves "four over TLS, resumed" whole ,resumption=on --channels 4
+check "... all but the first" [ "$(cat send.out recv.out | grep -c '"channels_resumed": 3')" = 2 ]
 moves "sixteen over TCP" plain '' --channels 16
 moves "two, at a pace" plain '' --channels 2 --rate-limit 8M
 : >empty
