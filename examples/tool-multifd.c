@@ -104,6 +104,18 @@ static void transfer_done(ToolTransfer *t, void *opaque)
 
 /* ---- idleness ---- */
 
+static bool is_moving(const ToolMultifd *m)
+{
+    bool moving = false;
+
+    for (unsigned i = 0; i <= m->opt->multifd; i++) {
+        const ToolTransfer *t = m->places[i].transfer;
+
+        moving |= t && t->relaying && t->relay.moving;
+    }
+    return moving;
+}
+
 /* One of them may be silent for long while the others have all to say. */
 static void tick(QIOTimer *timer, void *opaque)
 {
@@ -113,7 +125,7 @@ static void tick(QIOTimer *timer, void *opaque)
     QIOError *err = NULL;
 
     (void)timer;
-    if (moved != m->moved) {
+    if (moved != m->moved || !is_moving(m)) {
         m->moved = moved;
         m->moved_us = now;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Streams and the follower with each allocation failing once: what is got is
- * what was put, or an error says that there is no memory. */
+/* Streams, the follower and many connections with each allocation failing once:
+ * what is got is what was put, or an error says that there is no memory. */
 #include <config.h>
 #include <qio/channel-unix.h>
+#include <qio/migration/channels.h>
 #include <qio/migration/follow.h>
 #include <qio/migration/stream.h>
 #include <fcntl.h>
@@ -157,6 +158,80 @@ START_TEST(test_follow)
 }
 END_TEST
 
+/* ---- many connections ---- */
+
+#define CONNECTIONS 2
+
+struct many {
+    QIOChannel *pairs[CONNECTIONS][2];
+    QIOChannel *client;
+    QIOChannel *server;
+};
+
+static bool let_in(struct many *m, unsigned i, QIOError **errp)
+{
+    QIOMigrationHello *hello =
+        qio_migration_hello_read_sync(m->pairs[i][1], 1000, errp);
+    bool ok = hello && qio_migration_channels_join(m->server, m->pairs[i][1],
+                                                   hello, errp) >= 0;
+
+    qio_migration_hello_free(hello);
+    return ok;
+}
+
+static bool open_many(struct many *m, QIOError **errp)
+{
+    bool ok;
+
+    m->client = qio_migration_channels_new_client(CONNECTIONS, errp);
+    m->server = m->client ? qio_migration_channels_new_server(errp) : NULL;
+    ok = m->server;
+    for (unsigned i = 0; i < CONNECTIONS && ok; i++) {
+        ok = qio_channel_unix_pair(m->pairs[i], errp) == 0 &&
+             qio_migration_channels_join(m->client, m->pairs[i][0], NULL,
+                                         errp) >= 0 &&
+             let_in(m, i, errp);
+    }
+    return ok && qio_channel_open_sync(m->server, 1000, errp) == 0 &&
+           qio_channel_open_sync(m->client, 1000, errp) == 0;
+}
+
+static bool move_bytes(struct many *m, QIOError **errp)
+{
+    uint8_t in[LEN];
+
+    return qio_channel_write_all(m->client, bytes, LEN, errp) == 0 &&
+           qio_channel_shutdown(m->client, QIO_CHANNEL_SHUTDOWN_WRITE, errp) ==
+               0 &&
+           qio_channel_read_all(m->server, in, LEN, errp) == 0 &&
+           memcmp(in, bytes, LEN) == 0 &&
+           qio_channel_read_all_eof(m->server, in, 1, errp) == 0;
+}
+
+static bool use_many(void *opaque, QIOError **errp)
+{
+    struct many m = {.client = NULL};
+    bool ok = open_many(&m, errp) && move_bytes(&m, errp);
+
+    (void)opaque;
+    qio_channel_unref(m.client);
+    qio_channel_unref(m.server);
+    for (unsigned i = 0; i < CONNECTIONS; i++) {
+        qio_channel_unref(m.pairs[i][0]);
+        qio_channel_unref(m.pairs[i][1]);
+    }
+    return ok;
+}
+
+START_TEST(test_many)
+{
+    long n = failmalloc_each(use_many, NULL, FAILMALLOC_NO_LEAK);
+
+    printf("many connections: %ld allocations\n", n);
+    ck_assert_int_ge(n, 8);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("nomem");
@@ -164,5 +239,6 @@ int main(void)
 
     tcase_add_test(tc, test_streams);
     tcase_add_test(tc, test_follow);
+    tcase_add_test(tc, test_many);
     return failmalloc_main(s);
 }

@@ -53,7 +53,7 @@ typedef struct QIOMigrationHello QIOMigrationHello;
 
 /*
  * qio_migration_hello_read_sync: what the side that connected says first.
- * ioc: open. timeout_ms: -1 for no limit.
+ * ioc: open; has no timeout of its own afterwards. timeout_ms: -1 for no limit.
  *
  * Returns: a hello, to be freed, or NULL.
  * Errors: QIO_ERROR_STREAM: it is none, one of another version, out of bounds,
