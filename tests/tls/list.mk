@@ -17,6 +17,7 @@ tls_tests = \
 	tests/tls/test-reload \
 	tests/tls/test-resume \
 	tests/tls/test-resume-time \
+	tests/tls/test-secrets \
 	tests/tls/test-session \
 	tests/tls/test-tickets \
 	tests/tls/test-verify
@@ -40,6 +41,9 @@ tests_tls_test_resume_SOURCES = tests/tls/test-resume.c \
 	tests/tls/resumepair.h tests/tls/sessionpair.h
 tests_tls_test_resume_time_SOURCES = tests/tls/test-resume-time.c \
 	tests/tls/resumepair.h tests/tls/sessionpair.h
+tests_tls_test_secrets_SOURCES = \
+	tests/tls/test-secrets.c tests/tls/sessionpair.h \
+	tests/memsearch.c tests/memsearch.h
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
 tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
 tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
