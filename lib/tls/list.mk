@@ -33,6 +33,7 @@ tls_sources = \
 	lib/tls/session-keys.c \
 	lib/tls/session-lock.c \
 	lib/tls/session-priv.h \
+	lib/tls/session-refuse.c \
 	lib/tls/session-resume.c \
 	lib/tls/session-verify.c \
 	lib/tls/session.c \

@@ -201,6 +201,24 @@ int qiop_tls_resume_complete(struct qiop_tls_session *s);
 /* With seal_lock, before data: what is due to the peer. */
 int qiop_tls_send_tickets(struct qiop_tls_session *s, QIOError **errp);
 
+/* ---- session-refuse.c ---- */
+
+/* Note why the peer is refused, for the session's error (err is taken), and
+ * the alert for the peer. Always GNUTLS_E_CERTIFICATE_ERROR. */
+int qiop_tls_refuse(struct qiop_tls_session *s,
+                    gnutls_alert_description_t alert, QIOError *err);
+/* For a certificate; why: what follows "the certificate". */
+int qiop_tls_refuse_cert(struct qiop_tls_session *s,
+                         gnutls_alert_description_t alert,
+                         gnutls_x509_crt_t crt, const char *why);
+/* For what gnutls_certificate_verify_peers() says. */
+int qiop_tls_refuse_status(struct qiop_tls_session *s,
+                           const struct qiop_cert_list *chain, unsigned status);
+int qiop_tls_refuse_hostname(struct qiop_tls_session *s, gnutls_x509_crt_t crt);
+/* When one of the chain is out of date; else 0. */
+int qiop_tls_check_dates(struct qiop_tls_session *s,
+                         const struct qiop_cert_list *chain);
+
 /* ---- session-verify.c ---- */
 
 /* For gnutls_session_set_verify_function(). */
