@@ -501,9 +501,29 @@ static int complete(struct qiop_tls_session *s, QIOError **errp)
     return 0;
 }
 
-static int step(struct qiop_tls_session *s, QIOError **errp)
+/* gnutls_handshake(), until it needs what has not come. It says so as well
+ * after each part of a message that comes in several records, which it would
+ * find in its socket; here they have been read. */
+static int advance(struct qiop_tls_session *s)
 {
     int ret, warnings = 0;
+    size_t had;
+
+    do {
+        had = s->in.len;
+        errno = 0;
+        ret = gnutls_handshake(s->tls);
+    } while (
+        ret == GNUTLS_E_INTERRUPTED ||
+        (ret == GNUTLS_E_AGAIN && s->in.len < had && !s->in_record &&
+         qiop_tls_input_whole(s)) ||
+        (ret == GNUTLS_E_WARNING_ALERT_RECEIVED && ++warnings < WARNINGS_MAX));
+    return ret;
+}
+
+static int step(struct qiop_tls_session *s, QIOError **errp)
+{
+    int ret;
 
     if (s->failed) {
         qio_error_propagate(errp, qio_error_copy(s->failed));
@@ -528,12 +548,7 @@ static int step(struct qiop_tls_session *s, QIOError **errp)
             return qiop_tls_fail_code(s, ret, errp);
         }
     }
-    do {
-        errno = 0;
-        ret = gnutls_handshake(s->tls);
-    } while (
-        ret == GNUTLS_E_INTERRUPTED ||
-        (ret == GNUTLS_E_WARNING_ALERT_RECEIVED && ++warnings < WARNINGS_MAX));
+    ret = advance(s);
     if (ret == GNUTLS_E_AGAIN) {
         return starved(s, errp);
     }

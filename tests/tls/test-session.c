@@ -87,6 +87,72 @@ START_TEST(handshake_trickle)
 }
 END_TEST
 
+static void feed(struct qiop_tls_session *s, const void *data, size_t len)
+{
+    QIOError *err = NULL;
+    size_t avail;
+    uint8_t *dst = qiop_tls_session_input_reserve(s, &avail, &err);
+
+    qiotest_ok(&err);
+    ck_assert_uint_ge(avail, len);
+    memcpy(dst, data, len);
+    qiop_tls_session_input_commit(s, len, avail);
+}
+
+/* Move what one has sent, each handshake message in clear in records of `size`
+ * bytes. clear: whether they still are. */
+static void move_parts(struct qiop_tls_session *from,
+                       struct qiop_tls_session *to, size_t size, bool *clear)
+{
+    struct qiop_queue flight;
+    const uint8_t *p;
+    size_t len, body;
+
+    qiop_queue_init(&flight, 0);
+    (void)!qiop_tls_session_output_take(from, &flight);
+    p = qiop_queue_peek(&flight, &len);
+    while (len) {
+        body = (size_t)p[3] << 8 | p[4];
+        *clear &= p[0] == 22;
+        for (size_t at = 0; *clear && at < body; at += size) {
+            size_t part = body - at < size ? body - at : size;
+            uint8_t head[5] = {22, 3, 3, 0, (uint8_t)part};
+
+            feed(to, head, sizeof(head));
+            feed(to, p + 5 + at, part);
+        }
+        if (!*clear) {
+            feed(to, p, 5 + body);
+        }
+        p += 5 + body;
+        len -= 5 + body;
+    }
+    qiop_queue_free(&flight, false);
+}
+
+/* A message in many records, which have all been read: RFC 8446 §5.1. */
+START_TEST(parts)
+{
+    static const size_t sizes[] = {1, 7, 50, 100, 255};
+    bool client_clear = true, server_clear = true;
+    struct tlspair_creds creds;
+    struct sessionpair p;
+
+    tlspair_creds_make(&creds, versions[_i % 2]);
+    sessionpair_init(&p, creds.client, creds.server, "localhost", NULL);
+    tlspair_creds_free(&creds);
+    p.client_ret = p.server_ret = QIOP_TLS_BLOCK;
+    for (int i = 0; i < 4; i++) {
+        p.client_ret = qiop_tls_session_handshake(p.client, &p.client_err);
+        move_parts(p.client, p.server, sizes[_i / 2], &client_clear);
+        p.server_ret = qiop_tls_session_handshake(p.server, &p.server_err);
+        move_parts(p.server, p.client, sizes[_i / 2], &server_clear);
+    }
+    established(&p);
+    sessionpair_free(&p);
+}
+END_TEST
+
 START_TEST(psk)
 {
     struct tlspair_creds creds;
@@ -286,18 +352,6 @@ START_TEST(aborted)
 }
 END_TEST
 
-static void feed(struct qiop_tls_session *s, const void *data, size_t len)
-{
-    QIOError *err = NULL;
-    size_t avail;
-    uint8_t *dst = qiop_tls_session_input_reserve(s, &avail, &err);
-
-    qiotest_ok(&err);
-    ck_assert_uint_ge(avail, len);
-    memcpy(dst, data, len);
-    qiop_tls_session_input_commit(s, len, avail);
-}
-
 START_TEST(garbage)
 {
     static const struct {
@@ -431,6 +485,7 @@ int main(void)
 
     tcase_add_loop_test(tc, handshake, 0, 2);
     tcase_add_loop_test(tc, handshake_trickle, 0, 2);
+    tcase_add_loop_test(tc, parts, 0, 10);
     tcase_add_loop_test(tc, psk, 0, 2);
     tcase_add_test(tc, anon);
     tcase_add_loop_test(tc, coalesced, 0, 2);

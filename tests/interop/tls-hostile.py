@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""tls-hostile.py PORT, for tls-hostile.sh: what no TLS client would send, each on a connection of
+its own, to an echo server. A line for each: ok or FAIL. The server has to end
+every connection, or leave it alone while it waits for more, and must never
+answer with what is no TLS record, nor with the marker that is sent in clear."""
+import socket
+import ssl
+import struct
+import sys
+import time
+
+PORT = int(sys.argv[1])
+MARKER = b"EVIL-MARKER"
+ALERT, HANDSHAKE, DATA, CCS = 21, 22, 23, 20
+# The server gives a handshake five seconds.
+PATIENCE = 9
+
+
+def record(kind, body, version=0x0303):
+    return struct.pack("!BHH", kind, version, len(body)) + body
+
+
+def client_hello():
+    """What OpenSSL would say, without the record's header."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    out = ssl.MemoryBIO()
+    try:
+        context.wrap_bio(ssl.MemoryBIO(), out).do_handshake()
+    except ssl.SSLWantReadError:
+        pass
+    return out.read()[5:]
+
+
+HELLO = client_hello()
+
+
+def talk(pieces, pause=0.0):
+    """Send, then read to the end: (bytes, how it ended)."""
+    s = socket.create_connection(("127.0.0.1", PORT), PATIENCE)
+    got = b""
+    try:
+        for piece in pieces:
+            s.sendall(piece)
+            if pause:
+                time.sleep(pause)
+        while chunk := s.recv(65536):
+            got += chunk
+        how = "closed"
+    except socket.timeout:
+        how = "hangs"
+    except (ConnectionResetError, BrokenPipeError):
+        how = "closed"
+    s.close()
+    return got, how
+
+
+def records(data):
+    """Kinds and bodies; None when it is no sequence of records."""
+    found = []
+    while data:
+        if len(data) < 5:
+            return None
+        kind, version, size = struct.unpack("!BHH", data[:5])
+        if kind not in (ALERT, HANDSHAKE, DATA, CCS) or version >> 8 != 3:
+            return None
+        found.append((kind, data[5:5 + size]))
+        data = data[5 + size:]
+    return found
+
+
+def judge(name, pieces, pause=0.0, answered=False):
+    got, how = talk(pieces, pause)
+    found = records(got)
+    bad = None
+    if how == "hangs":
+        bad = "the server keeps the connection"
+    elif MARKER in got:
+        bad = "the plaintext comes back"
+    elif found is None:
+        bad = "the answer is no TLS: %r" % got[:40]
+    elif answered != any(k == HANDSHAKE for k, _ in found):
+        bad = "a handshake message: %r" % [k for k, _ in found]
+    return "FAIL %s: %s" % (name, bad) if bad else "ok   " + name
+
+
+def hello_with(**changes):
+    """The hello with its version or length changed."""
+    body = bytearray(HELLO)
+    if "version" in changes:
+        body[4:6] = changes["version"]
+    if "size" in changes:
+        body[1:4] = changes["size"].to_bytes(3, "big")
+    if "session" in changes:
+        body[38] = changes["session"]
+    return bytes(body)
+
+
+def cases():
+    whole = record(HANDSHAKE, HELLO)
+    yield "plaintext", [MARKER * 100]
+    yield "HTTP", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + MARKER]
+    yield "SSLv2 hello", [b"\x80\x2e\x01\x00\x02\x00\x15\x00\x00\x00\x10"
+                          + b"\x01\x00\x80\x02\x00\x80\x03\x00\x80" * 4]
+    yield "data first", [record(DATA, MARKER)]
+    yield "data of no length, many", [record(DATA, b"") * 5000]
+    yield "change cipher spec first, many", [record(CCS, b"\x01") * 5000]
+    yield "an empty record, many", [record(HANDSHAKE, b"") * 5000]
+    yield "warnings, many", [record(ALERT, b"\x01\x5a") * 5000]
+    yield "a fatal alert", [record(ALERT, b"\x02\x28")]
+    yield "an alert of no length", [record(ALERT, b"")]
+    yield "half an alert", [record(ALERT, b"\x01") * 100]
+    yield "a record of an unknown kind", [record(99, MARKER)]
+    yield "a heartbeat", [record(24, b"\x01\x40\x00" + MARKER)]
+    yield "a record that is too long", [
+        struct.pack("!BHH", HANDSHAKE, 0x0303, 0x4801) + bytes(0x4801)]
+    yield "a record of 65535", [
+        struct.pack("!BHH", HANDSHAKE, 0x0303, 0xffff) + bytes(0xffff)]
+    yield "a hello that promises 16 MiB", [
+        record(HANDSHAKE, b"\x01\xff\xff\xff" + bytes(16000)) +
+        record(HANDSHAKE, bytes(16000)) * 40]
+    yield "a hello that is cut", [whole[:-10]]
+    yield "a hello whose length lies", [
+        record(HANDSHAKE, hello_with(size=len(HELLO)))
+        + record(HANDSHAKE, bytes(8))]
+    yield "a session ID that is too long", [
+        record(HANDSHAKE, hello_with(session=255))]
+    yield "SSL 3.0", [record(HANDSHAKE, HELLO[:4] + b"\x03\x00" + bytes(32)
+                             + b"\x00\x00\x02\x00\x35\x01\x00", 0x0300)]
+    yield "another handshake message", [
+        record(HANDSHAKE, b"\x14\x00\x00\x0c" + bytes(12))]
+    yield "a key update first", [record(HANDSHAKE, b"\x18\x00\x00\x01\x01")]
+    yield "a hello request", [record(HANDSHAKE, b"\x00\x00\x00\x00")]
+
+
+def cases_with_answer():
+    whole = record(HANDSHAKE, HELLO)
+    finished = record(HANDSHAKE, b"\x14\x00\x00\x0c" + bytes(12))
+    yield "data behind the hello", [whole + record(DATA, MARKER)]
+    yield "plaintext behind the hello", [whole + MARKER * 50]
+    yield "early data, much", [whole + record(DATA, bytes(16000)) * 64]
+    yield "a second hello", [whole + whole]
+    yield "a hello in one record with more", [
+        record(HANDSHAKE, HELLO + b"\x14\x00\x00\x0c" + bytes(12))]
+    yield "finished in clear", [whole + record(CCS, b"\x01") + finished]
+    yield "change cipher spec behind it, many", [
+        whole + record(CCS, b"\x01") * 5000]
+    yield "a key update in clear", [
+        whole + record(HANDSHAKE, b"\x18\x00\x00\x01\x01")]
+    yield "a hello, then silence", [whole]
+    yield "a hello in crumbs, then silence", [
+        record(HANDSHAKE, HELLO[i:i + 7]) for i in range(0, len(HELLO), 7)]
+
+
+def many(given, answered):
+    from concurrent.futures import ThreadPoolExecutor
+    with ThreadPoolExecutor(40) as pool:
+        return list(pool.map(lambda c: judge(c[0], c[1], 0, answered), given))
+
+
+def main():
+    results = many(cases(), False) + many(cases_with_answer(), True)
+    print("\n".join(results))
+
+
+main()
