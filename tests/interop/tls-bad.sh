@@ -90,7 +90,7 @@ shuns()
     local version
 
     name=$4
-    server openssl s_server -accept '127.0.0.1:{port}' -rev \
+    theirs openssl s_server -accept '127.0.0.1:{port}' -rev \
         -cert "$3/server-cert.pem" -key "$3/server-key.pem"
     for version in 1.2 1.3; do
         ask "$2" text ",min-version=$version,max-version=$version"
@@ -98,18 +98,18 @@ shuns()
         check "$1, s_server $version: says why" grep -qE "^end: $5" ask.log
         check "$1, s_server $version: nothing came" [ ! -s ask.out ]
         check "$1, s_server $version: alert" \
-            said server.log "alert $6:"
+            said theirs.log "alert $6:"
     done
-    down server
-    server gnutls-serv --echo -p '{port}' --x509certfile \
+    down theirs
+    theirs gnutls-serv --echo -p '{port}' --x509certfile \
         "$3/server-cert.pem" --x509keyfile "$3/server-key.pem"
     for version in 1.2 1.3; do
         ask "$2" text ",min-version=$version,max-version=$version"
         check "$1, gnutls-serv $version: says why" grep -qE "^end: $5" ask.log
         check "$1, gnutls-serv $version: nothing came" [ ! -s ask.out ]
     done
-    check "$1, gnutls-serv: alert" said server.log "$7"
-    down server
+    check "$1, gnutls-serv: alert" said theirs.log "$7"
+    down theirs
 }
 
 shuns "expired server" good expired localhost 'TLS_VERIFY: .*expired' \
@@ -129,7 +129,7 @@ turned_down()
 {
     local version
 
-    server openssl s_server -accept '127.0.0.1:{port}' -rev -Verify 2 \
+    theirs openssl s_server -accept '127.0.0.1:{port}' -rev -Verify 2 \
         -verify_return_error -CAfile ca/ca-cert.pem \
         -cert good/server-cert.pem -key good/server-key.pem
     for version in 1.2 1.3; do
@@ -138,13 +138,13 @@ turned_down()
         check "$1, s_server $version: says why" \
             grep -qE "^end: TLS_REJECTED: .*$3" ask.log
     done
-    down server
+    down theirs
 }
 turned_down "we expired" expired 'expired'
 # It names the CAs that it trusts, and ours is none of them.
 turned_down "we are strangers" stranger '(certificate|handshake)'
 turned_down "we are strangers with Ed25519" edstranger \
     '(certificate|handshake)'
-check "... and show none" grep -q 'did not return a certificate' server.log
+check "... and show none" grep -q 'did not return a certificate' theirs.log
 turned_down "we have none" none '(certificate|handshake)'
 verdict

@@ -101,30 +101,30 @@ asked()
 s_server=(openssl s_server -accept '127.0.0.1:{port}' -rev)
 gnutls_serv=(gnutls-serv --echo --quiet -p '{port}')
 for kind in "${kinds[@]}"; do
-    server "${s_server[@]}" -CAfile ca/ca-cert.pem -Verify 2 \
+    theirs "${s_server[@]}" -CAfile ca/ca-cert.pem -Verify 2 \
         -verify_return_error -cert "$kind/server-cert.pem" \
         -key "$kind/server-key.pem"
     for version in 1.2 1.3; do
         ask "$kind" text ",min-version=$version,max-version=$version"
         asked "s_server, $kind, $version" $version '^ereht olleh'
     done
-    down server
-    server "${gnutls_serv[@]}" --require-client-cert --verify-client-cert \
+    down theirs
+    theirs "${gnutls_serv[@]}" --require-client-cert --verify-client-cert \
         --x509cafile ca/ca-cert.pem --x509certfile "$kind/server-cert.pem" \
         --x509keyfile "$kind/server-key.pem"
     for version in 1.2 1.3; do
         ask "$kind" text ",min-version=$version,max-version=$version"
         asked "gnutls-serv, $kind, $version" $version '^hello there'
     done
-    down server
+    down theirs
 done
-server "${s_server[@]}" -nocert -psk_identity qemu -psk $secret
+theirs "${s_server[@]}" -nocert -psk_identity qemu -psk $secret
 for version in 1.2 1.3; do
     ask psk text ",min-version=$version,max-version=$version" psk
     asked "s_server, PSK, $version" $version '^ereht olleh'
 done
-down server
-server "${gnutls_serv[@]}" --pskpasswd psk/keys.psk \
+down theirs
+theirs "${gnutls_serv[@]}" --pskpasswd psk/keys.psk \
     --priority NORMAL:-KX-ALL:+DHE-PSK:+ECDHE-PSK
 for version in 1.2 1.3; do
     ask psk text ",min-version=$version,max-version=$version" psk

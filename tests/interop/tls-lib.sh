@@ -89,11 +89,11 @@ ask()
     ended ask 15
 }
 
-# server COMMAND WITH {port}...: on $port.
-server()
+# theirs COMMAND WITH {port}...: on $port.
+theirs()
 {
     port=$(free_port)
-    run server "${@//\{port\}/$port}"
+    run theirs "${@//\{port\}/$port}"
     listening "$port"
 }
 
