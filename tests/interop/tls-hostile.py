@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""tls-hostile.py PORT, for tls-hostile.sh: what no TLS client would send, each on a connection of
+"""tls-hostile.py PORT PKI-DIR, for tls-hostile.sh: what no TLS client would send, each on a connection of
 its own, to an echo server. A line for each: ok or FAIL. The server has to end
 every connection, or leave it alone while it waits for more, and must never
 answer with what is no TLS record, nor with the marker that is sent in clear."""
@@ -153,6 +153,107 @@ def cases_with_answer():
         record(HANDSHAKE, HELLO[i:i + 7]) for i in range(0, len(HELLO), 7)]
 
 
+class Session:
+    """A client whose records are in our hands."""
+
+    def __init__(self, pki):
+        context = ssl.create_default_context(cafile=pki + "/ca-cert.pem")
+        context.load_cert_chain(pki + "/client-cert.pem",
+                                pki + "/client-key.pem")
+        self.inside, self.outside = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self.inside, self.outside,
+                                    server_hostname="localhost")
+        self.socket = socket.create_connection(("127.0.0.1", PORT), PATIENCE)
+        while True:
+            try:
+                self.tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                self.socket.sendall(self.outside.read())
+                self.inside.write(self.socket.recv(65536))
+        self.socket.sendall(self.outside.read())
+
+    def sealed(self, data):
+        self.tls.write(data)
+        return self.outside.read()
+
+    def echo(self, data):
+        self.socket.sendall(self.sealed(data))
+        got = b""
+        while len(got) < len(data):
+            try:
+                got += self.tls.read(65536)
+            except ssl.SSLWantReadError:
+                self.inside.write(self.socket.recv(65536))
+        return got == data
+
+    def end(self, raw):
+        """Send it, read to the end: everything that came in clear, and
+        whether it ended."""
+        try:
+            self.socket.sendall(raw)
+            got = b""
+            while chunk := self.socket.recv(65536):
+                got += chunk
+            return got, True
+        except socket.timeout:
+            return got, False
+        except (ConnectionResetError, BrokenPipeError):
+            return got, True
+        finally:
+            self.socket.close()
+
+
+def tampered(s):
+    raw = bytearray(s.sealed(MARKER))
+    raw[-3] ^= 1
+    return bytes(raw)
+
+
+def twice(s):
+    raw = s.sealed(b"once")
+    return raw + raw
+
+
+def left_out(s):
+    s.sealed(b"never sent")
+    return s.sealed(MARKER)
+
+
+WITHIN = {
+    "a changed record": tampered,
+    "a record sent twice": twice,
+    "a record left out": left_out,
+    "plaintext": lambda s: MARKER * 10,
+    "data in clear": lambda s: record(DATA, MARKER),
+    "an alert in clear": lambda s: record(ALERT, b"\x01\x00"),
+    "a key update in clear":
+        lambda s: record(HANDSHAKE, b"\x18\x00\x00\x01\x01"),
+    "a hello": lambda s: record(HANDSHAKE, HELLO),
+    "change cipher spec, many": lambda s: record(CCS, b"\x01") * 5000,
+    "a record of 65535": lambda s: struct.pack("!BHH", DATA, 0x0303, 0xffff)
+        + bytes(0xffff),
+}
+
+
+def within(name, make, pki):
+    """In a session that works."""
+    s = Session(pki)
+    bad = None
+    if not s.echo(b"hello there"):
+        bad = "no echo before"
+    got, ended = s.end(make(s))
+    found = records(got)
+    if not ended:
+        bad = "the server keeps the connection"
+    elif MARKER in got or found is None:
+        bad = "something comes in clear: %r" % got[:40]
+    elif any(k not in (ALERT, DATA) for k, _ in found):
+        bad = "neither alert nor data: %r" % [k for k, _ in found]
+    return ("FAIL" if bad else "ok  ") + " in a session: %s%s" % (
+        name, ": " + bad if bad else "")
+
+
 def many(given, answered):
     from concurrent.futures import ThreadPoolExecutor
     with ThreadPoolExecutor(40) as pool:
@@ -161,6 +262,8 @@ def many(given, answered):
 
 def main():
     results = many(cases(), False) + many(cases_with_answer(), True)
+    results += [within(name, make, sys.argv[2])
+                for name, make in WITHIN.items()]
     print("\n".join(results))
 
 

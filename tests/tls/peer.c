@@ -4,10 +4,10 @@
  *
  * peer [--object TEXT]... serve URI: echo to one client after the other, for
  *   ever. A line for each handshake and each end on standard output.
- * peer [--object TEXT]... ask URI: send standard input, wait for as many bytes,
- *   say goodbye, and read to the end. What comes goes to standard output, the
- *   facts and the end to standard error.
- * peer [--object TEXT]... half URI: say goodbye first, then wait for the echo.
+ * peer [--object TEXT]... ask URI: send standard input, wait for as many bytes
+ *   or more, say goodbye, and read to the end. What comes goes to standard
+ *   output, the facts and the end to standard error.
+ * peer [--object TEXT]... half URI: the same, the goodbye first.
  */
 #include <getopt.h>
 #include <pthread.h>
@@ -133,16 +133,18 @@ static void *send_thread(void *opaque)
 static int receive(struct talk *t, QIOError **errp)
 {
     char buf[32768];
+    bool said = t->half;
     size_t done = 0;
     ssize_t n;
 
     for (;;) {
-        if (!t->half && done == t->len &&
+        if (!said && done >= t->len &&
             (qio_channel_shutdown(t->ioc, QIO_CHANNEL_SHUTDOWN_WRITE, errp) <
                  0 ||
              qio_channel_flush(t->ioc, errp) < 0)) {
             return -1;
         }
+        said |= done >= t->len;
         n = qio_channel_read(t->ioc, buf, sizeof(buf), errp);
         if (n <= 0) {
             fflush(stdout);
