@@ -8,9 +8,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <qio/authz.h>
 #include <qio/channel-tls.h>
+#include <qio/task.h>
 #include <qio/tls-config.h>
 #include <qio/tls-info.h>
+#include "loop/waiter.h"
 #include "pairs.h"
 #include "qiotest.h"
 #include "tlscert.h"
@@ -354,6 +357,71 @@ START_TEST(sender_that_never_reads)
 }
 END_TEST
 
+/* QEMU's one case of a TLS channel (test-io-channel-tls): both handshakes in
+ * one loop, an authorizer, then bytes without blocking and with. */
+START_TEST(basic)
+{
+    static unsigned char out[1 << 20], in[1 << 20];
+    struct waiter open[2] = {{0}, {0}}, moved[2] = {{0}, {0}};
+    QIOLoop *loop = qio_loop_new(NULL);
+    QIOTLSCreds *c = load(CLIENT, "off"), *s = load(SERVER, "off");
+    QIOAuthz *authz = qio_authz_new_list(false, NULL);
+    QIOChannel *base[2], *ioc[2];
+    QIOError *err = NULL;
+    pthread_t thread;
+    size_t total = 0;
+    ssize_t n;
+
+    ck_assert_int_eq(qio_authz_list_append(authz, "CN=cli*,C=UK",
+                                           QIO_AUTHZ_FORMAT_GLOB, true, &err),
+                     0);
+    ck_assert_int_eq(pair_unix(NULL, base, &err), 0);
+    ioc[0] = qio_channel_tls_new_client(base[0], c, "localhost", &err);
+    ioc[1] = qio_channel_tls_new_server(base[1], s, authz, &err);
+    qiotest_ok(&err);
+    for (int i = 0; i < 2; i++) {
+        qio_channel_set_blocking(ioc[i], false);
+        ck_assert_ptr_nonnull(qio_channel_open_async(
+            ioc[i], loop, 20000, waiter_fn, &open[i], waiter_destroy, NULL));
+    }
+    for (int i = 0; i < 2; i++) {
+        waiter_wait(&open[i], loop);
+        qiotest_ok(&open[i].err);
+        waiter_clear(&open[i]);
+    }
+    memset(out, 'q', sizeof(out));
+    ck_assert_ptr_nonnull(qio_channel_write_all_async(
+        ioc[0], loop, out, sizeof(out), 20000, waiter_fn, &moved[0],
+        waiter_destroy, NULL));
+    ck_assert_ptr_nonnull(
+        qio_channel_read_all_async(ioc[1], loop, in, sizeof(in), 20000,
+                                   waiter_fn, &moved[1], waiter_destroy, NULL));
+    for (int i = 0; i < 2; i++) {
+        waiter_wait(&moved[i], loop);
+        qiotest_ok(&moved[i].err);
+        waiter_clear(&moved[i]);
+        qio_channel_set_blocking(ioc[i], true);
+    }
+    ck_assert_mem_eq(in, out, sizeof(out));
+    ck_assert_int_eq(pthread_create(&thread, NULL, write_much, ioc[0]), 0);
+    while (total < MUCH &&
+           (n = qio_channel_read(ioc[1], in, sizeof(in), &err)) > 0) {
+        total += (size_t)n;
+    }
+    pthread_join(thread, NULL);
+    qiotest_ok(&err);
+    ck_assert_uint_eq(total, MUCH);
+    for (int i = 0; i < 2; i++) {
+        qio_channel_unref(ioc[i]);
+        qio_channel_unref(base[i]);
+    }
+    qio_authz_unref(authz);
+    qio_tls_creds_unref(c);
+    qio_tls_creds_unref(s);
+    qio_loop_free(loop);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("channel-tls-handshake");
@@ -363,6 +431,7 @@ int main(void)
     tcase_add_loop_test(tc, late_rejection, 0, FAULTS);
     tcase_add_loop_test(tc, late_rejection_written, 0, FAULTS);
     tcase_add_loop_test(tc, late_rejection_tcp, 0, FAULTS);
+    tcase_add_test(tc, basic);
     tcase_add_test(tc, crumbs);
     tcase_add_test(tc, several);
     tcase_add_test(tc, sender_that_never_reads);

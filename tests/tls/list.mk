@@ -20,7 +20,8 @@ tls_tests = \
 	tests/tls/test-secrets \
 	tests/tls/test-session \
 	tests/tls/test-tickets \
-	tests/tls/test-verify
+	tests/tls/test-verify \
+	tests/tls/test-verify-names
 
 # Used by scripts in tests/interop.
 tls_programs = \
@@ -45,7 +46,10 @@ tests_tls_test_secrets_SOURCES = \
 	tests/tls/test-secrets.c tests/tls/sessionpair.h \
 	tests/memsearch.c tests/memsearch.h
 tests_tls_test_session_SOURCES = tests/tls/test-session.c tests/tls/sessionpair.h
-tests_tls_test_verify_SOURCES = tests/tls/test-verify.c tests/tls/sessionpair.h
+tests_tls_test_verify_SOURCES = \
+	tests/tls/test-verify.c tests/tls/sessionpair.h tests/tls/verifypair.h
+tests_tls_test_verify_names_SOURCES = \
+	tests/tls/test-verify-names.c tests/tls/sessionpair.h tests/tls/verifypair.h
 tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
 tests_tls_test_nomem_verify_LDADD = $(FAILMALLOC) $(LDADD)
 tests_tls_test_nomem_verify_SOURCES = tests/tls/test-nomem-verify.c tests/tls/sessionpair.h

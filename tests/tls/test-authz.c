@@ -260,6 +260,73 @@ START_TEST(file_rules)
 }
 END_TEST
 
+/* QEMU's cases, by its names, of lists and of files alike. */
+static const struct policy {
+    const char *name;
+    bool allow; /* the default */
+    struct {
+        const char *match;
+        bool glob, allow;
+    } rules[3];
+    bool fred, freddy, bob;
+} policies[] = {
+    {"default/deny", false, {{NULL, false, false}}, false, false, false},
+    {"default/allow", true, {{NULL, false, false}}, true, true, true},
+    {"explicit/deny", true, {{"fred", false, false}}, false, true, true},
+    {"explicit/allow", false, {{"fred", false, true}}, true, false, false},
+    {"complex",
+     true,
+     {{"fred", false, true}, {"fr*", true, false}, {"bob", false, false}},
+     true,
+     false,
+     false},
+};
+
+#define POLICIES (int)(sizeof(policies) / sizeof(policies[0]))
+
+static QIOAuthz *policy_list(const struct policy *p)
+{
+    QIOAuthz *a = qio_authz_new_list(p->allow, NULL);
+
+    for (size_t i = 0; i < 3 && p->rules[i].match; i++) {
+        rule(a, p->rules[i].match,
+             p->rules[i].glob ? QIO_AUTHZ_FORMAT_GLOB : QIO_AUTHZ_FORMAT_EXACT,
+             p->rules[i].allow);
+    }
+    return a;
+}
+
+static QIOAuthz *policy_file(const struct policy *p)
+{
+    char text[512];
+    int n = snprintf(text, sizeof(text), "{\"policy\": \"%s\", \"rules\": [",
+                     p->allow ? "allow" : "deny");
+
+    for (size_t i = 0; i < 3 && p->rules[i].match; i++) {
+        n += snprintf(text + n, sizeof(text) - (size_t)n,
+                      "%s{\"match\": \"%s\", \"policy\": \"%s\", "
+                      "\"format\": \"%s\"}",
+                      i ? ", " : "", p->rules[i].match,
+                      p->rules[i].allow ? "allow" : "deny",
+                      p->rules[i].glob ? "glob" : "exact");
+    }
+    snprintf(text + n, sizeof(text) - (size_t)n, "]}");
+    return from_file(text, false);
+}
+
+START_TEST(policy)
+{
+    const struct policy *p = &policies[_i / 2];
+    QIOAuthz *a = _i % 2 ? policy_file(p) : policy_list(p);
+
+    ck_assert_msg(qio_authz_is_allowed(a, "fred") == p->fred, "%s", p->name);
+    ck_assert_msg(qio_authz_is_allowed(a, "freddy") == p->freddy, "%s",
+                  p->name);
+    ck_assert_msg(qio_authz_is_allowed(a, "bob") == p->bob, "%s", p->name);
+    qio_authz_unref(a);
+}
+END_TEST
+
 START_TEST(file_faults)
 {
     static const struct {
@@ -403,6 +470,7 @@ int main(void)
     tcase_add_test(tc, reasons);
     tcase_add_test(tc, function);
     tcase_add_test(tc, file_rules);
+    tcase_add_loop_test(tc, policy, 0, 2 * POLICIES);
     tcase_add_test(tc, file_faults);
     tcase_add_test(tc, file_refresh);
     tcase_add_test(tc, file_reload);

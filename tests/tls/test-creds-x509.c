@@ -226,41 +226,66 @@ static void chain_teardown(void)
     }
 }
 
-START_TEST(chains_good)
-{
-    const char *dir = tlscert_dir("x509");
+#define CHAIN_MAX 5
 
-    write_own(dir, SERVER, &server);
-    write_own(dir, CLIENT, &client);
-    tlscert_write(dir, "ca-cert.pem", &root, &l1a, &l1b, &l2a, NULL);
-    load(SERVER, dir, NULL);
-    load(CLIENT, dir, NULL);
+static const struct chain {
+    const char *name;
+    QIOTLSEndpoint endpoint;
+    const struct tlscert *cas[CHAIN_MAX]; /* what ca-cert.pem holds */
+    const struct tlscert *own[3];
+    const char *fault;
+} chains[] = {
+    {"chain1", SERVER, {&root, &l1a, &l1b, &l2a}, {&server}, NULL},
+    {"chain2", CLIENT, {&root, &l1a, &l1b, &l2a}, {&client}, NULL},
     /* Others' bad certificates in the bundle are not our concern. */
-    tlscert_write(dir, "ca-cert.pem", &root, &l1a, &l1b, &future, &l2a, NULL);
-    load(SERVER, dir, NULL);
-    tlscert_write(dir, "ca-cert.pem", &root, NULL);
-    tlscert_write(dir, "server-cert.pem", &server, &l2a, &l1a, NULL);
-    tlscert_write(dir, "client-cert.pem", &client, &l1b, NULL);
-    load(SERVER, dir, NULL);
-    load(CLIENT, dir, NULL);
-    tlscert_write(dir, "ca-cert.pem", &unrelated, &root, NULL);
-    load(SERVER, dir, NULL);
-    load(CLIENT, dir, NULL);
-}
-END_TEST
+    {"certchainwithexpiredcert",
+     SERVER,
+     {&root, &l1a, &l1b, &future, &l2a},
+     {&server},
+     NULL},
+    {"serverchain", SERVER, {&root}, {&server, &l2a, &l1a}, NULL},
+    {"multiplecaswithchain",
+     SERVER,
+     {&unrelated, &root},
+     {&server, &l2a, &l1a},
+     NULL},
+    {"clientchain", CLIENT, {&root}, {&client, &l1b}, NULL},
+    {"clientchain, several CAs",
+     CLIENT,
+     {&unrelated, &root},
+     {&client, &l1b},
+     NULL},
+    {"chainincomplete",
+     SERVER,
+     {&root, &l1b, &l2a},
+     {&server},
+     "the issuer of certificate 'CN=2a' is not in"},
+    {"incompleteserverchain",
+     SERVER,
+     {&root},
+     {&server, &l2a},
+     "the issuer of certificate 'CN=2a' is not in"},
+    {"unsortedserverchain",
+     SERVER,
+     {&root},
+     {&server, &l1a, &l2a},
+     "'CN=server' in '"},
+};
 
-START_TEST(chains_bad)
+#define NCHAINS (int)(sizeof(chains) / sizeof(chains[0]))
+
+START_TEST(chain)
 {
+    const struct chain *c = &chains[_i];
     const char *dir = tlscert_dir("x509");
+    const char *own =
+        c->endpoint == SERVER ? "server-cert.pem" : "client-cert.pem";
 
-    write_own(dir, SERVER, &server);
-    tlscert_write(dir, "ca-cert.pem", &root, &l1b, &l2a, NULL);
-    load(SERVER, dir, "the issuer of certificate 'CN=2a' is not in");
-    tlscert_write(dir, "ca-cert.pem", &root, NULL);
-    tlscert_write(dir, "server-cert.pem", &server, &l2a, NULL);
-    load(SERVER, dir, "the issuer of certificate 'CN=2a' is not in");
-    tlscert_write(dir, "server-cert.pem", &server, &l1a, &l2a, NULL);
-    load(SERVER, dir, "'CN=server' in '");
+    write_own(dir, c->endpoint, c->own[0]);
+    tlscert_write(dir, own, c->own[0], c->own[1], c->own[2], NULL);
+    tlscert_write(dir, "ca-cert.pem", c->cas[0], c->cas[1], c->cas[2],
+                  c->cas[3], c->cas[4], NULL);
+    load(c->endpoint, dir, c->fault);
 }
 END_TEST
 
@@ -296,7 +321,7 @@ static const char *full_dir(const char *name)
     return dir;
 }
 
-START_TEST(missing)
+START_TEST(missingserver)
 {
     const char *dir = full_dir("x509");
 
@@ -304,10 +329,25 @@ START_TEST(missing)
     expect(SERVER, dir, NULL, QIO_ERROR_NOT_FOUND, "server-key.pem'");
     remove_file(dir, "server-cert.pem");
     expect(SERVER, dir, NULL, QIO_ERROR_NOT_FOUND, "server-cert.pem'");
+}
+END_TEST
+
+/* A client need not have a certificate; half of one is a mistake. */
+START_TEST(missingclient)
+{
+    const char *dir = full_dir("x509");
+
     remove_file(dir, "client-cert.pem");
     expect(CLIENT, dir, NULL, QIO_ERROR_NOT_FOUND, "client-cert.pem'");
     remove_file(dir, "client-key.pem");
     load(CLIENT, dir, NULL);
+}
+END_TEST
+
+START_TEST(missingca)
+{
+    const char *dir = full_dir("x509");
+
     remove_file(dir, "ca-cert.pem");
     expect(CLIENT, dir, NULL, QIO_ERROR_NOT_FOUND, "/ca-cert.pem'");
     expect(SERVER, dir, NULL, QIO_ERROR_NOT_FOUND, "/ca-cert.pem'");
@@ -424,9 +464,10 @@ int main(void)
     tcase_add_loop_test(tc, one_ca_one_cert, 0, NONES);
     tc = qiotest_case(s, "files");
     tcase_add_checked_fixture(tc, chain_setup, chain_teardown);
-    tcase_add_test(tc, chains_good);
-    tcase_add_test(tc, chains_bad);
-    tcase_add_test(tc, missing);
+    tcase_add_loop_test(tc, chain, 0, NCHAINS);
+    tcase_add_test(tc, missingserver);
+    tcase_add_test(tc, missingclient);
+    tcase_add_test(tc, missingca);
     tcase_add_test(tc, unreadable);
     tcase_add_test(tc, wrong_content);
     tcase_add_test(tc, crl);
