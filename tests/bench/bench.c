@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,8 +107,28 @@ static void make_pair(enum bench_transport t, int fds[2])
     }
 }
 
+/* Each end on a processor of its own, if there are two: else the scheduler
+ * decides from run to run whether they share one. */
+static void pin(int end)
+{
+    cpu_set_t all, one;
+    int left = end;
+
+    if (sched_getaffinity(0, sizeof(all), &all) < 0 || CPU_COUNT(&all) < 2) {
+        return;
+    }
+    for (int i = 0; i < CPU_SETSIZE; i++) {
+        if (CPU_ISSET(i, &all) && left-- == 0) {
+            CPU_ZERO(&one);
+            CPU_SET(i, &one);
+            sched_setaffinity(0, sizeof(one), &one);
+            return;
+        }
+    }
+}
+
 static pid_t start(bench_end_fn *fn, const void *arg, int fd, int other,
-                   struct marks *m)
+                   struct marks *m, int end)
 {
     pid_t pid = fork();
 
@@ -116,6 +137,7 @@ static pid_t start(bench_end_fn *fn, const void *arg, int fd, int other,
     }
     if (pid == 0) {
         mine = m;
+        pin(end);
         close(other);
         fn(fd, arg);
         _exit(0);
@@ -173,8 +195,8 @@ static uint64_t run(const struct bench_case *c, struct bench_result *r,
     m[0].trace = traced == 1;
     m[1].trace = traced == 2;
     fflush(stdout);
-    pid[0] = start(c->send, c->send_arg, fds[0], fds[1], &m[0]);
-    pid[1] = start(c->recv, c->recv_arg, fds[1], fds[0], &m[1]);
+    pid[0] = start(c->send, c->send_arg, fds[0], fds[1], &m[0], 0);
+    pid[1] = start(c->recv, c->recv_arg, fds[1], fds[0], &m[1], 1);
     close(fds[0]);
     close(fds[1]);
     if (traced) {
