@@ -145,6 +145,14 @@ struct QIOChannelOps {
      * channel was closed, if construction succeeded at all: a half-built
      * private part, all zero where not set, must be accepted. Mandatory. */
     void (*finalize)(QIOChannel *ioc);
+
+    /* settle: whether memory of the caller's that writev was given with
+     * QIO_CHANNEL_WRITE_FLAG_ZERO_COPY is in use. 0 none is, -1, or BLOCK; then
+     * poll() is asked for QIO_EVENT_FLUSH. Only for channels with the feature
+     * WRITE_ZERO_COPY; of their descriptors POLLERR by itself means "try
+     * again", as the kernel tells there of what it has sent. Optional: none is.
+     */
+    int (*settle)(QIOChannel *ioc, QIOError **errp);
 };
 
 /* ---- construction ---- */

@@ -46,6 +46,39 @@ QIO_API QIOChannel *qio_channel_socket_new_fd(int fd,
 QIO_API int qio_channel_socket_set_send_buffer(QIOChannel *ioc, int bytes,
                                                QIOError **errp) QIO_MUST_CHECK;
 
+/*
+ * qio_channel_socket_enable_zero_copy: from now on a write with
+ * QIO_CHANNEL_WRITE_FLAG_ZERO_COPY leaves the bytes where they are and lets the
+ * network card fetch them (MSG_ZEROCOPY). TCP only, connected, accepted or
+ * adopted; nobody must have written to the socket so before. Gives the channel
+ * QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY.
+ *
+ * It pays for writes of hundreds of KiB over fast networks. Writes below 32 KiB
+ * are copied; all are as soon as the kernel turns out to copy anyway, as it
+ * does for loopback, or to lock no memory for it (RLIMIT_MEMLOCK).
+ *
+ * Returns: 0, or -1 and nothing has changed.
+ * Errors: QIO_ERROR_UNSUPPORTED: no TCP, or the kernel cannot;
+ *   QIO_ERROR_STATE: not connected; QIO_ERROR_NOMEM.
+ * Threads: not while another thread writes. Since: 0.1
+ */
+QIO_API int qio_channel_socket_enable_zero_copy(QIOChannel *ioc,
+                                                QIOError **errp) QIO_MUST_CHECK;
+
+/* Writes with QIO_CHANNEL_WRITE_FLAG_ZERO_COPY, one for each system call. */
+typedef struct QIOChannelSocketZeroCopy {
+    uint64_t sent;      /* not copied by us */
+    uint64_t completed; /* of these: the memory is not in use any more */
+    uint64_t copied;    /* ... but the kernel had copied it */
+    uint64_t refused;   /* copied by us for want of memory to lock */
+    bool active;        /* false: more are not tried, it does not pay */
+} QIOChannelSocketZeroCopy;
+
+/* Whether it was enabled, and what became of it; all 0 if not.
+ * Threads: any. Since: 0.1 */
+QIO_API bool qio_channel_socket_get_zero_copy(const QIOChannel *ioc,
+                                              QIOChannelSocketZeroCopy *stats);
+
 /* Whether the connection really speaks MPTCP; false after the kernel or the
  * peer fell back to TCP, and for channels of any other type. Since: 0.1 */
 QIO_API bool qio_channel_socket_is_mptcp(const QIOChannel *ioc);

@@ -50,6 +50,7 @@ typedef enum QIOChannelFeature {
     QIO_CHANNEL_FEATURE_SHUTDOWN = 1 << 1,      /* directions end separately */
     QIO_CHANNEL_FEATURE_READ_MSG_PEEK = 1 << 2, /* QIO_CHANNEL_READ_FLAG_... */
     QIO_CHANNEL_FEATURE_SEEKABLE = 1 << 3,      /* has a position */
+    QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY = 1 << 4, /* QIO_CHANNEL_WRITE_... */
 } QIOChannelFeature;
 
 /* Flags for reading: look without taking (needs the feature). */
@@ -59,6 +60,13 @@ typedef enum QIOChannelFeature {
  * An attacker can then cut the stream unnoticed: only for streams that carry
  * their own end. */
 #define QIO_CHANNEL_READ_FLAG_RELAXED_EOF 0x2
+
+/* For writing: the bytes may be sent from where they are, which the feature
+ * allows (see qio_channel_socket_enable_zero_copy()). That a write has returned
+ * does not mean then that they were sent: the memory must stay as it is until
+ * qio_channel_flush() has returned 0. When the channel is closed before that,
+ * or a flush fails, what the peer gets of memory that changes is undefined. */
+#define QIO_CHANNEL_WRITE_FLAG_ZERO_COPY 0x1
 
 typedef enum QIOChannelShutdown {
     QIO_CHANNEL_SHUTDOWN_READ = 1,
@@ -180,7 +188,8 @@ QIO_API ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,
  * qio_channel_writev_full: write from iov[0..niov).
  * fds, nfds: descriptors to send along (FD_PASS only); the caller keeps his.
  *   They go with the first byte if the result is positive, else not at all.
- * flags: none yet, 0.
+ * flags: QIO_CHANNEL_WRITE_FLAG_ZERO_COPY; QIO_ERROR_INVALID without the
+ *   feature, and together with descriptors.
  *
  * Returns: bytes accepted (possibly fewer than given; 0 only for empty iov),
  *   QIO_CHANNEL_ERR_BLOCK, or -1. In blocking mode all accepted bytes have
@@ -205,8 +214,10 @@ QIO_API ssize_t qio_channel_write(QIOChannel *ioc, const void *buf, size_t len,
 
 /*
  * qio_channel_flush: move what layers have accepted but still hold down to the
- * lowest channel. Returns 0 when nothing is held any more,
- * QIO_CHANNEL_ERR_BLOCK (non-blocking mode), or -1. Since: 0.1
+ * lowest channel, and wait until memory that was written with
+ * QIO_CHANNEL_WRITE_FLAG_ZERO_COPY is the caller's again: for a peer that reads
+ * slowly that takes as long as the peer does. Returns 0 when nothing is held
+ * any more, QIO_CHANNEL_ERR_BLOCK (non-blocking mode), or -1. Since: 0.1
  */
 QIO_API int qio_channel_flush(QIOChannel *ioc, QIOError **errp) QIO_MUST_CHECK;
 
@@ -242,6 +253,8 @@ QIO_API int qio_channel_read_all(QIOChannel *ioc, void *buf, size_t len,
 /*
  * qio_channel_writev_full_all: write all of iov and flush it; descriptors go
  * with the first byte. iov is not changed, any number of pieces is allowed.
+ * With QIO_CHANNEL_WRITE_FLAG_ZERO_COPY the memory is in use afterwards, until
+ * qio_channel_flush().
  * Returns: 0, or -1. Since: 0.1
  */
 QIO_API int qio_channel_writev_full_all(QIOChannel *ioc,

@@ -71,13 +71,18 @@ static int wait_flag(int flags)
     return flags & QIOP_FD_MAY_BLOCK ? 0 : MSG_DONTWAIT;
 }
 
+static int send_flags(int flags)
+{
+    return wait_flag(flags) | MSG_NOSIGNAL | (flags & MSG_ZEROCOPY);
+}
+
 static ssize_t send_message(int fd, const struct msghdr *msg, int flags,
                             QIOError **errp)
 {
     ssize_t ret;
 
     do {
-        ret = sendmsg(fd, msg, wait_flag(flags) | MSG_NOSIGNAL);
+        ret = sendmsg(fd, msg, send_flags(flags));
     } while (ret < 0 && errno == EINTR);
     return ret < 0 ? io_failed(errp, "cannot write to the socket") : ret;
 }
@@ -89,8 +94,7 @@ static ssize_t send_piece(int fd, const struct iovec *iov, int flags,
     ssize_t ret;
 
     do {
-        ret = send(fd, iov->iov_base, iov->iov_len,
-                   wait_flag(flags) | MSG_NOSIGNAL);
+        ret = send(fd, iov->iov_base, iov->iov_len, send_flags(flags));
     } while (ret < 0 && errno == EINTR);
     return ret < 0 ? io_failed(errp, "cannot write to the socket") : ret;
 }

@@ -64,7 +64,8 @@ ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
                         QIOError **errp);
 ssize_t qiop_fd_recvmsg(int fd, const struct iovec *iov, size_t niov, int **fds,
                         size_t *nfds, int flags, QIOError **errp);
-/* The same without ancillary data, for sockets that cannot carry any. */
+/* The same without ancillary data, for sockets that cannot carry any. send:
+ * MSG_ZEROCOPY may be among the flags. */
 ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov, int flags,
                      QIOError **errp);
 ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov, int flags,

@@ -8,6 +8,7 @@ channel_sources = \
 	lib/channel/socket-priv.c lib/channel/socket-priv.h \
 	lib/channel/socket.c \
 	lib/channel/tls-upgrade.c \
+	lib/channel/zerocopy.c lib/channel/zerocopy.h \
 	lib/channel/tls.c \
 	lib/channel/unix.c \
 	lib/channel/websocket-alive.c \

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/fd.h"
+#include "channel/zerocopy.h"
 #include "net/dial.h"
 
 /* More attempts than are ever under way at once. */
@@ -132,12 +133,14 @@ static void keep_cause(struct qiop_socket *s, QIOError *const *errp)
     atomic_compare_exchange_strong(&s->cause, &none, cause);
 }
 
-/* Nothing goes either way any more, so that no sender is waiting either. */
-static bool is_dead(int fd)
+/* Nothing goes either way any more, so that no sender is waiting either. What
+ * the kernel tells of writes without a copy looks like an error. */
+static bool is_dead(const struct qiop_socket *s)
 {
-    struct pollfd p = {.fd = fd};
+    struct pollfd p = {.fd = atomic_load(&s->fd)};
+    int signs = atomic_load(&s->zerocopy) ? POLLHUP : POLLHUP | POLLERR;
 
-    return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+    return poll(&p, 1, 0) > 0 && (p.revents & signs);
 }
 
 /* 0 bytes: the end, unless another call was told of a failure before. */
@@ -145,7 +148,7 @@ static ssize_t at_end(struct qiop_socket *s, QIOError **errp)
 {
     int cause;
 
-    if (!is_dead(atomic_load(&s->fd))) {
+    if (!is_dead(s)) {
         return 0;
     }
     pthread_mutex_lock(&s->send_lock);
@@ -186,13 +189,19 @@ ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
                          int flags, QIOError **errp)
 {
     int how = flags & QIO_CHANNEL_TRY_MAY_BLOCK ? QIOP_FD_MAY_BLOCK : 0;
+    struct qiop_zerocopy *zerocopy = NULL;
     int fd = atomic_load(&s->fd);
     int cause = 0;
     ssize_t n;
 
+    if (flags & QIO_CHANNEL_WRITE_FLAG_ZERO_COPY) {
+        zerocopy = atomic_load(&s->zerocopy);
+    }
     pthread_mutex_lock(&s->send_lock);
     if (passing) {
         n = qiop_fd_sendmsg(fd, iov, niov, fds, nfds, how, errp);
+    } else if (zerocopy) {
+        n = qiop_zerocopy_send(zerocopy, fd, iov, niov, how, errp);
     } else {
         n = qiop_fd_send(fd, iov, niov, how, errp);
     }
@@ -262,6 +271,7 @@ static void poll_dial(const struct qiop_socket *s, QIOPollSet *set)
 void qiop_socket_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
 {
     struct qiop_socket *s = qio_channel_private(ioc);
+    struct qiop_zerocopy *zerocopy;
     int fd;
 
     if (events & QIO_EVENT_OPEN) {
@@ -269,6 +279,11 @@ void qiop_socket_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
         return;
     }
     fd = atomic_load(&s->fd);
+    zerocopy = atomic_load(&s->zerocopy);
+    if (zerocopy) {
+        /* Left there it would end all waiting at once. */
+        qiop_zerocopy_drain(zerocopy, fd);
+    }
     if (events & QIO_EVENT_IN) {
         qio_poll_set_add_fd(set, fd, POLLIN, QIO_EVENT_IN);
     }
@@ -278,6 +293,31 @@ void qiop_socket_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set)
     if (!(events & (QIO_EVENT_IN | QIO_EVENT_OUT))) {
         qio_poll_set_add_fd(set, fd, 0, events);
     }
+}
+
+int qiop_socket_start_zerocopy(struct qiop_socket *s, QIOError **errp)
+{
+    struct qiop_zerocopy *none = NULL, *z;
+
+    if (atomic_load(&s->zerocopy)) {
+        return 0;
+    }
+    z = qiop_zerocopy_new(atomic_load(&s->fd), errp);
+    if (!z) {
+        return -1;
+    }
+    if (!atomic_compare_exchange_strong(&s->zerocopy, &none, z)) {
+        qiop_zerocopy_free(z);
+    }
+    return 0;
+}
+
+int qiop_socket_settle(QIOChannel *ioc, QIOError **errp)
+{
+    struct qiop_socket *s = qio_channel_private(ioc);
+    struct qiop_zerocopy *z = atomic_load(&s->zerocopy);
+
+    return z ? qiop_zerocopy_settle(z, atomic_load(&s->fd), errp) : 0;
 }
 
 int qiop_socket_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
@@ -366,6 +406,7 @@ void qiop_socket_finalize(QIOChannel *ioc)
 
     qiop_dial_free(s->dial);
     free(s->peer_name);
+    qiop_zerocopy_free(atomic_load(&s->zerocopy));
     pthread_mutex_destroy(&s->lock);
     pthread_mutex_destroy(&s->send_lock);
 }

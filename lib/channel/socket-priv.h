@@ -9,20 +9,23 @@
 #include <qio/channel-ops.h>
 
 struct qiop_dial;
+struct qiop_zerocopy;
 
 struct qiop_socket {
-    atomic_int fd; /* -1 before it is connected and after close */
+    atomic_int fd;    /* -1 before it is connected and after close */
+    atomic_int cause; /* see send_lock */
     /* The fd's going, against shutdown from another thread. */
     pthread_mutex_t lock;
     /*
      * The kernel tells a failure once, to whoever asks first, and afterwards
-     * says "end of stream". So the first failure is kept here, and a reader
-     * that sees the end waits for a sender that may be about to store it.
+     * says "end of stream". So the first failure is kept in `cause`, and a
+     * reader that sees the end waits for a sender that may be about to store
+     * it.
      */
-    atomic_int cause;
     pthread_mutex_t send_lock;
     struct qiop_dial *dial; /* while connecting */
     char *peer_name;        /* the host that the caller named, or NULL */
+    _Atomic(struct qiop_zerocopy *) zerocopy; /* NULL: not asked for */
 };
 
 /* The channel types made of this. */
@@ -51,6 +54,9 @@ ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
                          size_t niov, bool passing, const int *fds, size_t nfds,
                          int flags, QIOError **errp);
 
+/* Writes without a copy, for a TCP socket that is connected; once is enough. */
+int qiop_socket_start_zerocopy(struct qiop_socket *s, QIOError **errp);
+
 /* Slots. */
 int qiop_socket_advance(QIOChannel *ioc, QIOError **errp);
 void qiop_socket_poll(QIOChannel *ioc, unsigned events, QIOPollSet *set);
@@ -59,6 +65,7 @@ int qiop_socket_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
 int qiop_socket_close(QIOChannel *ioc, QIOError **errp);
 int qiop_socket_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
                       QIOError **errp);
+int qiop_socket_settle(QIOChannel *ioc, QIOError **errp);
 void qiop_socket_finalize(QIOChannel *ioc);
 
 #endif

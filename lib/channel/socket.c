@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include "channel/socket-priv.h"
+#include "channel/zerocopy.h"
 
 #ifndef SOL_MPTCP
 #define SOL_MPTCP 284
@@ -67,6 +68,7 @@ const QIOChannelOps qiop_socket_tcp_ops = {
     .set_delay = socket_set_delay,
     .query = qiop_socket_query,
     .finalize = qiop_socket_finalize,
+    .settle = qiop_socket_settle,
 };
 
 /* MPTCP and vsock: a socket shut for writing is not always reported as ready
@@ -185,6 +187,39 @@ int qio_channel_socket_set_send_buffer(QIOChannel *ioc, int bytes,
         return -1;
     }
     return 0;
+}
+
+int qio_channel_socket_enable_zero_copy(QIOChannel *ioc, QIOError **errp)
+{
+    struct qiop_socket *s = qio_channel_private_if(ioc, &qiop_socket_tcp_ops);
+
+    if (!s) {
+        qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
+                      "only TCP sockets write without copying");
+        return -1;
+    }
+    if (atomic_load(&s->fd) < 0) {
+        qio_error_set(errp, QIO_ERROR_STATE, 0, "the socket is not connected");
+        return -1;
+    }
+    if (qiop_socket_start_zerocopy(s, errp) < 0) {
+        return -1;
+    }
+    qio_channel_add_features(ioc, QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY);
+    return 0;
+}
+
+bool qio_channel_socket_get_zero_copy(const QIOChannel *ioc,
+                                      QIOChannelSocketZeroCopy *stats)
+{
+    struct qiop_socket *s = qiop_socket_of(ioc);
+    struct qiop_zerocopy *z = s ? atomic_load(&s->zerocopy) : NULL;
+
+    *stats = (QIOChannelSocketZeroCopy){0};
+    if (z) {
+        qiop_zerocopy_stats(z, stats);
+    }
+    return z != NULL;
 }
 
 bool qio_channel_socket_is_mptcp(const QIOChannel *ioc)

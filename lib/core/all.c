@@ -196,7 +196,7 @@ int qio_channel_writev_full_all(QIOChannel *ioc, const struct iovec *iov,
     int64_t deadline = qiop_call_deadline(ioc);
     struct qiop_iov_cursor c;
 
-    (void)flags;
+    flags &= QIO_CHANNEL_WRITE_FLAG_ZERO_COPY;
     qiop_iov_cursor_init(&c, iov, niov);
     if (nfds > 0 && qiop_iov_cursor_left(&c) == 0) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
@@ -208,7 +208,8 @@ int qio_channel_writev_full_all(QIOChannel *ioc, const struct iovec *iov,
         struct iovec slice[SLICE];
         size_t n;
         const struct iovec *v = rest(&c, slice, &n);
-        ssize_t r = qiop_writev_wait(ioc, v, n, fds, nfds, 0, deadline, errp);
+        ssize_t r =
+            qiop_writev_wait(ioc, v, n, fds, nfds, flags, deadline, errp);
 
         if (r == -1) {
             return -1;

@@ -66,6 +66,8 @@ ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                         QIOError **errp);
 /* One try for the whole stack; on BLOCK *at is the channel that is stuck. */
 int qiop_try_flush(QIOChannel *ioc, QIOChannel **at, QIOError **errp);
+/* Whether memory written without a copy is free: 0, -1, BLOCK. */
+int qiop_try_settle(QIOChannel *ioc, QIOError **errp);
 /* One step of opening for the whole stack. */
 int qiop_advance(QIOChannel *ioc, QIOError **errp);
 

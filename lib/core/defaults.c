@@ -128,6 +128,13 @@ static int query_below(QIOChannel *ioc, QIOChannelQuery what, void *out,
     return qio_channel_query(ioc->base, what, out, errp);
 }
 
+static int settle_nothing(QIOChannel *ioc, QIOError **errp)
+{
+    (void)ioc;
+    (void)errp;
+    return 0;
+}
+
 static void fill_gaps(QIOChannelOps *ops)
 {
     bool below = ops->kind == QIO_CHANNEL_KIND_TRANSPARENT;
@@ -156,6 +163,7 @@ static void fill_gaps(QIOChannelOps *ops)
     if (!ops->query) {
         ops->query = below ? query_below : query_none;
     }
+    ops->settle = ops->settle ? ops->settle : settle_nothing;
 }
 
 /* A type compiled against an older header has a shorter table. */

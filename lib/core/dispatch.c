@@ -144,7 +144,16 @@ ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
 
     if (check_usable(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, errp) < 0 ||
         need_feature(ioc, nfds > 0, QIO_CHANNEL_FEATURE_FD_PASS,
-                     "send descriptors", errp) < 0) {
+                     "send descriptors", errp) < 0 ||
+        need_feature(ioc, (flags & QIO_CHANNEL_WRITE_FLAG_ZERO_COPY) != 0,
+                     QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY,
+                     "write without copying", errp) < 0) {
+        return -1;
+    }
+    if (nfds > 0 && (flags & QIO_CHANNEL_WRITE_FLAG_ZERO_COPY)) {
+        qio_error_set(errp, QIO_ERROR_INVALID, 0,
+                      "%s: descriptors go with bytes that are copied only",
+                      qio_channel_name(ioc));
         return -1;
     }
     size = clamp(&iov, &niov);
@@ -190,6 +199,20 @@ int qiop_try_flush(QIOChannel *ioc, QIOChannel **at, QIOError **errp)
         }
     }
     return 0;
+}
+
+int qiop_try_settle(QIOChannel *ioc, QIOError **errp)
+{
+    QIOError *err = NULL;
+
+    if (!qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY)) {
+        return 0;
+    }
+    if (check_usable(ioc, 0, errp) < 0) {
+        return -1;
+    }
+    return (int)check_result(
+        ioc, qiop_ops_complete(ioc->type).settle(ioc, &err), 0, &err, errp);
 }
 
 static int advance_one(QIOChannel *ioc, QIOError **errp)

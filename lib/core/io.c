@@ -92,6 +92,7 @@ static int flush_until(QIOChannel *ioc, bool waits, int64_t deadline,
         unsigned shut;
         int r = qiop_try_flush(ioc, &at, errp);
 
+        r = r == 0 ? qiop_try_settle(ioc, errp) : r;
         if (r != QIO_CHANNEL_ERR_BLOCK || !waits) {
             return r;
         }
@@ -155,16 +156,16 @@ ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
     int64_t deadline;
     ssize_t r;
 
-    (void)flags;
+    flags &= QIO_CHANNEL_WRITE_FLAG_ZERO_COPY;
     if (!qio_channel_is_blocking(ioc)) {
-        r = qiop_try_writev(ioc, iov, niov, fds, nfds, 0, errp);
+        r = qiop_try_writev(ioc, iov, niov, fds, nfds, flags, errp);
         if (ioc->holds_output) {
             qio_channel_changed(ioc, QIO_EVENT_FLUSH);
         }
         return r;
     }
     deadline = qiop_call_deadline(ioc);
-    r = qiop_writev_wait(ioc, iov, niov, fds, nfds, 0, deadline, errp);
+    r = qiop_writev_wait(ioc, iov, niov, fds, nfds, flags, deadline, errp);
     if (r > 0 && ioc->holds_output &&
         qiop_flush_written(ioc, deadline, errp) < 0) {
         return -1;

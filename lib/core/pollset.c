@@ -52,11 +52,13 @@ void qio_poll_set_add_fd(QIOPollSet *set, int fd, short poll_events,
  * stands for all of `as`. */
 static unsigned translate(unsigned have, unsigned below_events, unsigned as)
 {
+    unsigned quiet = have & QIOP_POLL_QUIET;
+
     have &= below_events;
     if (below_events == as) {
-        return have;
+        return have | quiet;
     }
-    return have ? as : 0;
+    return (have ? as : 0) | quiet;
 }
 
 void qio_poll_set_below(QIOPollSet *set, QIOChannel *below,
@@ -150,8 +152,16 @@ static void poll_open(QIOChannel *ioc, unsigned events, unsigned wake,
         return;
     }
     if (events) {
+        size_t first;
+
         poll_wake_unless_fd_does(ioc, wake | direction_of(events), set);
+        first = set->n;
         ioc->ops.poll(ioc, events, set);
+        if (qio_channel_has_feature(ioc, QIO_CHANNEL_FEATURE_WRITE_ZERO_COPY)) {
+            for (size_t i = first; i < set->n; i++) {
+                set->v[i].events |= QIOP_POLL_QUIET;
+            }
+        }
     }
 }
 

@@ -12,6 +12,10 @@
  * to trying again every few milliseconds. */
 #define QIOP_POLL_MAX 64
 
+/* Among an entry's events: POLLERR by itself only means "try again". Fits into
+ * 16 bits and is no QIOEvent. */
+#define QIOP_POLL_QUIET (1u << 15)
+
 struct qiop_poll_entry {
     int fd;
     short poll_events;

@@ -107,16 +107,19 @@ static int poll_set(QIOPollSet *set, int64_t deadline, int again,
         return -1;
     }
     for (size_t i = 0; n > 0 && i < set->n; i++) {
-        if (!pfd[i].revents) {
+        bool quiet = set->v[i].events & QIOP_POLL_QUIET;
+        int told = (int)(set->v[i].events & ~QIOP_POLL_QUIET);
+
+        if (!pfd[i].revents || (quiet && pfd[i].revents == POLLERR)) {
             continue;
         }
-        events |= set->v[i].events;
+        events |= told;
         /* A descriptor polled for a retry only says nothing about the
          * channel as a whole. */
-        if (set->v[i].events && (pfd[i].revents & POLLHUP)) {
+        if (told && (pfd[i].revents & POLLHUP)) {
             events |= QIO_EVENT_HUP;
         }
-        if (set->v[i].events && (pfd[i].revents & (POLLERR | POLLNVAL))) {
+        if (told && (pfd[i].revents & (POLLERR | POLLNVAL))) {
             events |= QIO_EVENT_ERR;
         }
     }

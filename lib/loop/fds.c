@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include "core/pollset.h"
 #include "loop/loop.h"
 
 /* poll(2)'s bits are epoll's. */
@@ -136,15 +137,19 @@ void qiop_fds_fire(struct qiop_fds *fds, int fd, uint32_t revents)
     }
     for (; i; i = i->next) {
         uint32_t trouble = revents & (EPOLLHUP | EPOLLERR);
+        unsigned told = i->events & ~QIOP_POLL_QUIET;
         unsigned events = 0;
 
         if (!(revents & (uint16_t)i->poll_events) && !trouble) {
             continue;
         }
+        if ((i->events & QIOP_POLL_QUIET) && revents == EPOLLERR) {
+            told = 0;
+        }
         /* A descriptor watched for a retry only says nothing about the channel
          * as a whole. */
-        if (i->events) {
-            events = i->events & ~(unsigned)(QIO_EVENT_HUP | QIO_EVENT_ERR);
+        if (told) {
+            events = told & ~(unsigned)(QIO_EVENT_HUP | QIO_EVENT_ERR);
             events |= trouble & EPOLLHUP ? QIO_EVENT_HUP : 0;
             events |= trouble & EPOLLERR ? QIO_EVENT_ERR : 0;
         }

@@ -27,7 +27,8 @@ channel_tests = \
 	tests/channel/test-vsock \
 	tests/channel/test-websocket \
 	tests/channel/test-websocket-messages \
-	tests/channel/test-websocket-open
+	tests/channel/test-websocket-open \
+	tests/channel/test-zerocopy
 
 tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
