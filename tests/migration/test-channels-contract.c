@@ -15,7 +15,7 @@ static const struct qio_contract contracts[] = {
     {"one connection", pair_many, &one, TRAITS | CONTRACT_BRIEF, 0},
     {"three connections", pair_many, &three, TRAITS, 0},
     {"three connections, non-blocking", pair_many, &three,
-     TRAITS | CONTRACT_NONBLOCKING, 0},
+     TRAITS | CONTRACT_NONBLOCKING | CONTRACT_BRIEF, 0},
     {"two TLS connections in a loop", pair_many, &two_tls,
      TRAITS | CONTRACT_LOOP | CONTRACT_BRIEF, 0},
 };
