@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 
 PORT = int(sys.argv[1])
 MARKER = b"EVIL-MARKER"
@@ -36,15 +36,13 @@ def client_hello():
 HELLO = client_hello()
 
 
-def talk(pieces, pause=0.0):
+def talk(pieces):
     """Send, then read to the end: (bytes, how it ended)."""
     s = socket.create_connection(("127.0.0.1", PORT), PATIENCE)
     got = b""
     try:
         for piece in pieces:
             s.sendall(piece)
-            if pause:
-                time.sleep(pause)
         while chunk := s.recv(65536):
             got += chunk
         how = "closed"
@@ -70,8 +68,8 @@ def records(data):
     return found
 
 
-def judge(name, pieces, pause=0.0, answered=False):
-    got, how = talk(pieces, pause)
+def judge(name, pieces, answered):
+    got, how = talk(pieces)
     found = records(got)
     bad = None
     if how == "hangs":
@@ -254,14 +252,12 @@ def within(name, make, pki):
         name, ": " + bad if bad else "")
 
 
-def many(given, answered):
-    from concurrent.futures import ThreadPoolExecutor
-    with ThreadPoolExecutor(40) as pool:
-        return list(pool.map(lambda c: judge(c[0], c[1], 0, answered), given))
-
-
 def main():
-    results = many(cases(), False) + many(cases_with_answer(), True)
+    given = [(name, pieces, False) for name, pieces in cases()]
+    given += [(name, pieces, True) for name, pieces in cases_with_answer()]
+    # Some wait for the server's patience to end.
+    with ThreadPoolExecutor(40) as pool:
+        results = list(pool.map(lambda case: judge(*case), given))
     results += [within(name, make, sys.argv[2])
                 for name, make in WITHIN.items()]
     print("\n".join(results))
