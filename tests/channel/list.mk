@@ -26,6 +26,7 @@ channel_tests = \
 	tests/channel/test-unix \
 	tests/channel/test-vsock \
 	tests/channel/test-websocket \
+	tests/channel/test-websocket-loop \
 	tests/channel/test-websocket-messages \
 	tests/channel/test-websocket-open \
 	tests/channel/test-zerocopy

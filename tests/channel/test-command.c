@@ -326,7 +326,6 @@ START_TEST(test_shutdown_wakes)
 }
 END_TEST
 
-/* A child started later must not hold the first one's input open. */
 /* However few descriptors there are: a clear error, and nothing is left of the
  * attempt; with enough of them it is a command like any other. */
 START_TEST(test_no_descriptors)
@@ -364,6 +363,7 @@ START_TEST(test_no_descriptors)
 }
 END_TEST
 
+/* A child started later must not hold the first one's input open. */
 START_TEST(test_siblings)
 {
     QIOChannel *a = spawn_shell("exec cat", O_RDWR);

@@ -12,44 +12,46 @@ throwaway_pki
 suite=("$websocket/conformance")
 ours=(--cert pki/server-cert.pem --key pki/server-key.pem)
 
-# passes CLAIM: what the suite that was run says.
+# passes NAME CLAIM: what the suite says that was run under this name.
 passes()
 {
-    ended suite 150
-    check "$1: $(tail -n 1 suite.out)" [ "$rc" = 0 ]
-    [ "$rc" = 0 ] || grep -E '^(FAIL|loose)' suite.out | head -n 40
+    ended "$1" 150
+    check "$2: $(tail -n 1 "$1.out")" [ "$rc" = 0 ]
+    [ "$rc" = 0 ] || grep -E '^(FAIL|loose)' "$1.out" | head -n 40
 }
 
 check "the suite finds faults" "$websocket/selftest"
 
 # ---- ours: what the RFC demands, and what it recommends ----
 
+# both NAME: the server and the client that are running, beside each other, for
+# much of the time one end waits for the other.
+both()
+{
+    passes to_server "our server$1"
+    passes to_client "our client$1"
+    quit echo
+    quit client
+}
+
 run echo "$EXAMPLES/websocket-echo-server" tcp:127.0.0.1:0
 serves echo
-run suite "${suite[@]}" --strict --server "ws://127.0.0.1:$port/"
-passes "our server"
-quit echo
+run to_server "${suite[@]}" --strict --server "ws://127.0.0.1:$port/"
+run to_client "${suite[@]}" --strict --client-listen 0
+serves to_client
+run client "$EXAMPLES/websocket-echo-client" "tcp:127.0.0.1:$port" / 100000
+both ""
 
 run echo "$EXAMPLES/websocket-echo-server" "${tls_server[@]}" \
     tcp:127.0.0.1:0,tls-creds=s
 serves echo
-run suite "${suite[@]}" --strict --ca pki/ca-cert.pem \
+run to_server "${suite[@]}" --strict --ca pki/ca-cert.pem \
     --server "wss://127.0.0.1:$port/"
-passes "our server, TLS"
-quit echo
-
-run suite "${suite[@]}" --strict --client-listen 0
-serves suite
-run client "$EXAMPLES/websocket-echo-client" "tcp:127.0.0.1:$port" / 100000
-passes "our client"
-quit client
-
-run suite "${suite[@]}" --strict "${ours[@]}" --client-listen 0
-serves suite
+run to_client "${suite[@]}" --strict "${ours[@]}" --client-listen 0
+serves to_client
 run client "$EXAMPLES/websocket-echo-client" "${tls_client[@]}" \
     "tcp:127.0.0.1:$port,tls-creds=c" / 100000
-passes "our client, TLS"
-quit client
+both ", TLS"
 
 # ---- others: where they fail, it is they ----
 
@@ -66,17 +68,17 @@ other()
     for one in "${known_server[@]}"; do
         known+=(--known "$one")
     done
-    run peer "$@" server
-    serves peer
-    run suite "${suite[@]}" "${short[@]}" "${known[@]}" \
+    run server "$@" server
+    serves server
+    run to_server "${suite[@]}" "${short[@]}" "${known[@]}" \
         --server "ws://127.0.0.1:$port/"
-    passes "$name's server"
-    quit peer
-    run suite "${suite[@]}" "${short[@]}" --client-listen 0
-    serves suite
-    run peer "$@" client "ws://127.0.0.1:$port/" 100000
-    passes "$name's client"
-    quit peer
+    run to_client "${suite[@]}" "${short[@]}" --client-listen 0
+    serves to_client
+    run client "$@" client "ws://127.0.0.1:$port/" 100000
+    passes to_server "$name's server"
+    passes to_client "$name's client"
+    quit server
+    quit client
 }
 
 find_websockets
