@@ -99,6 +99,8 @@ static void take_message(struct qiop_zerocopy *z, struct msghdr *msg)
     }
 }
 
+/* Also when nothing is under way: whatever else is in the queue would wake
+ * those who poll for ever. */
 static void drain_locked(struct qiop_zerocopy *z, int fd)
 {
     union {
@@ -106,7 +108,7 @@ static void drain_locked(struct qiop_zerocopy *z, int fd)
         char buf[512];
     } control;
 
-    for (int i = 0; i < AT_ONCE && z->n.completed < z->n.sent; i++) {
+    for (int i = 0; i < AT_ONCE; i++) {
         struct msghdr msg = {
             .msg_control = control.buf,
             .msg_controllen = sizeof(control.buf),
