@@ -373,13 +373,15 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("tls-secrets");
-    TCase *tc = qiotest_case(s, "secrets");
+    Suite *s;
+    TCase *tc;
 
     if (!memsearch_works()) {
         puts("a sanitizer frees memory in its own way");
         return 77;
     }
+    s = suite_create("tls-secrets");
+    tc = qiotest_case(s, "secrets");
     tcase_add_loop_test(tc, sessions, 0, 12);
     tcase_add_test(tc, reloaded);
     tcase_add_test(tc, passwords);
