@@ -32,6 +32,9 @@
 #define CONTRACT_LOOP (CONTRACT_NONBLOCKING | 0x400)
 /* Leave out what takes long or repeats: for one pair of very many. */
 #define CONTRACT_BRIEF 0x800
+/* What was written is on its way in another thread: it takes its time, and its
+ * failure is told later, at the latest by closing. */
+#define CONTRACT_WRITES_BEHIND 0x1000
 
 struct qio_contract {
     const char *name;

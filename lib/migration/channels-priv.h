@@ -37,6 +37,7 @@ struct qiop_lane {
 
 struct qiop_channels {
     bool server;
+    bool threads;      /* each connection has its own */
     unsigned count;    /* 0: not known yet */
     unsigned joined;   /* so many are there */
     unsigned answered; /* of a client's */

@@ -2,6 +2,7 @@
 /* A channel that stands on many others: its life, from joining to closing. */
 #include <config.h>
 #include "channels-priv.h"
+#include "channels-thread.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -133,12 +134,18 @@ static int take_in(QIOChannel *ioc, unsigned i, QIOChannel *connection,
                    QIOError **errp)
 {
     struct qiop_channels *c = qio_channel_private(ioc);
+    QIOChannel *lane = c->threads ? qiop_threaded_new(connection, errp)
+                                  : qio_channel_ref(connection);
 
+    if (!lane) {
+        return -1;
+    }
     if (greet(c, i, connection, errp)) {
+        qio_channel_unref(lane);
         return -1;
     }
     send_at_once(connection);
-    c->lanes[i].ioc = qio_channel_ref(connection);
+    c->lanes[i].ioc = lane;
     c->joined++;
     /* Now, though nobody may have begun to open; a failure stays. */
     (void)qiop_channels_flush(c, NULL);
@@ -186,6 +193,32 @@ int qio_migration_channels_on_answer(QIOChannel *ioc,
     return 0;
 }
 
+static void end_threads(struct qiop_channels *c)
+{
+    pthread_mutex_lock(&c->in_lock);
+    pthread_mutex_lock(&c->out_lock);
+    for (unsigned i = 0; i < c->count; i++) {
+        qiop_threaded_stop(c->lanes[i].ioc);
+    }
+    pthread_mutex_unlock(&c->out_lock);
+    pthread_mutex_unlock(&c->in_lock);
+}
+
+int qio_migration_channels_set_threads(QIOChannel *ioc, bool enabled,
+                                       QIOError **errp)
+{
+    struct qiop_channels *c = channels_of(ioc);
+
+    if (!c || (enabled && c->joined)) {
+        return invalid(errp, "nothing that could still get threads");
+    }
+    c->threads = enabled;
+    if (!enabled) {
+        end_threads(c);
+    }
+    return 0;
+}
+
 unsigned qio_migration_channels_count(const QIOChannel *ioc)
 {
     const struct qiop_channels *c = channels_of(ioc);
@@ -197,7 +230,7 @@ QIOChannel *qio_migration_channels_get(const QIOChannel *ioc, unsigned i)
 {
     const struct qiop_channels *c = channels_of(ioc);
 
-    return c && i < c->count ? c->lanes[i].ioc : NULL;
+    return c && i < c->count ? qiop_threaded_base(c->lanes[i].ioc) : NULL;
 }
 
 /* ---- opening: every answer, and nobody who leaves ---- */
@@ -318,6 +351,9 @@ static int channels_advance(QIOChannel *ioc, QIOError **errp)
         return flushed ? flushed : waits;
     }
     qiop_order_init(&c->order, c->count, c->block_max);
+    for (unsigned i = 0; i < c->count; i++) {
+        qiop_threaded_begin(c->lanes[i].ioc);
+    }
     return 0;
 }
 
@@ -440,6 +476,9 @@ static int channels_close(QIOChannel *ioc, QIOError **errp)
     struct qiop_channels *c = qio_channel_private(ioc);
     QIOError *first = NULL;
 
+    for (unsigned i = 0; i < c->count; i++) {
+        qiop_threaded_settle(c->lanes[i].ioc);
+    }
     /* A failure from before has been told. */
     if (!c->out_err &&
         qiop_channels_flush(c, &first) == QIO_CHANNEL_ERR_BLOCK) {

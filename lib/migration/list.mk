@@ -3,6 +3,10 @@ migration_sources = \
 	lib/migration/channels-in.c \
 	lib/migration/channels-out.c \
 	lib/migration/channels-priv.h \
+	lib/migration/channels-ring.c \
+	lib/migration/channels-ring.h \
+	lib/migration/channels-thread.c \
+	lib/migration/channels-thread.h \
 	lib/migration/channels-wire.c \
 	lib/migration/channels-wire.h \
 	lib/migration/channels.c \

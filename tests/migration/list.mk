@@ -1,6 +1,7 @@
 migration_tests = \
 	tests/migration/test-channels \
 	tests/migration/test-channels-contract \
+	tests/migration/test-channels-thread \
 	tests/migration/test-channels-wire \
 	tests/migration/test-connect \
 	tests/migration/test-connect-async \
@@ -27,3 +28,5 @@ tests_migration_test_channels_SOURCES = \
 	tests/migration/test-channels.c $(migration_manypair)
 tests_migration_test_channels_contract_SOURCES = \
 	tests/migration/test-channels-contract.c $(migration_manypair)
+tests_migration_test_channels_thread_SOURCES = \
+	tests/migration/test-channels-thread.c $(migration_manypair)

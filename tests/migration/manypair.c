@@ -78,12 +78,19 @@ static void join(QIOChannel *server, QIOChannel *connection)
     qio_migration_hello_free(hello);
 }
 
+static void ask_for_threads(const struct manypair *m, QIOChannel *ioc)
+{
+    ck_assert_int_eq(qio_migration_channels_set_threads(ioc, m->threads, NULL),
+                     0);
+}
+
 QIOChannel *manypair_client(struct manypair *m)
 {
     QIOError *err = NULL;
     QIOChannel *ioc = qio_migration_channels_new_client(m->count, &err);
 
     qiotest_ok(&err);
+    ask_for_threads(m, ioc);
     for (unsigned i = 0; i < m->count; i++) {
         ck_assert_int_eq(
             qio_migration_channels_join(ioc, m->client[i], NULL, &err),
@@ -100,6 +107,7 @@ void manypair_open(struct manypair *m, QIOChannel *pair[2])
     pair[0] = manypair_client(m);
     pair[1] = qio_migration_channels_new_server(&err);
     qiotest_ok(&err);
+    ask_for_threads(m, pair[1]);
     ck_assert_int_eq(pthread_create(&thread, NULL, open_client, pair[0]), 0);
     for (unsigned i = m->count; i-- > 0;) {
         join(pair[1], m->server[i]);

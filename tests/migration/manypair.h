@@ -10,6 +10,7 @@
 struct manypair {
     unsigned count;
     bool tls;
+    bool threads; /* each connection has its own */
     QIOChannel *client[MANYPAIR_MAX];
     QIOChannel *server[MANYPAIR_MAX];
 };

@@ -8,6 +8,8 @@
 static struct manypair one = {.count = 1};
 static struct manypair three = {.count = 3};
 static struct manypair two_tls = {.count = 2, .tls = true};
+static struct manypair threads = {.count = 3, .threads = true};
+static struct manypair tls_threads = {.count = 2, .tls = true, .threads = true};
 
 #define TRAITS (CONTRACT_HALF_CLOSE | CONTRACT_CLOSE_IS_ABRUPT)
 
@@ -18,6 +20,10 @@ static const struct qio_contract contracts[] = {
      TRAITS | CONTRACT_NONBLOCKING | CONTRACT_BRIEF, 0},
     {"two TLS connections in a loop", pair_many, &two_tls,
      TRAITS | CONTRACT_LOOP | CONTRACT_BRIEF, 0},
+    {"three connections with threads", pair_many, &threads,
+     TRAITS | CONTRACT_WRITES_BEHIND, 0},
+    {"two TLS connections with threads in a loop", pair_many, &tls_threads,
+     TRAITS | CONTRACT_WRITES_BEHIND | CONTRACT_LOOP | CONTRACT_BRIEF, 0},
 };
 
 int main(void)

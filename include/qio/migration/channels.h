@@ -34,7 +34,7 @@
  * channel then, which closes all of them.
  *
  * Threads: as any channel: one that reads and one that writes. No thread is
- * made. Since: 0.1
+ * made unless qio_migration_channels_set_threads() asks for them. Since: 0.1
  */
 #ifndef QIO_MIGRATION_CHANNELS_H
 #define QIO_MIGRATION_CHANNELS_H
@@ -132,6 +132,28 @@ QIO_API int qio_migration_channels_on_answer(QIOChannel *ioc,
                                              QIOMigrationAnswerFunc *fn,
                                              void *opaque,
                                              QIOError **errp) QIO_MUST_CHECK;
+
+/*
+ * qio_migration_channels_set_threads: whether each connection is read and
+ * written by threads of its own, so that several processors seal and open. By
+ * default none is made. The channel is used as ever, from a loop too; what is
+ * between a caller and a thread is bounded: for each connection 1 MiB that was
+ * written, and 1 MiB that was read ahead. So a write that has returned may
+ * still fail: qio_channel_flush() and the next write say so.
+ *
+ * enabled: true before the first connection joins. In each direction the first
+ *   read or write makes the threads, one for each connection; where one cannot
+ *   be made that connection goes on without. All signals are blocked in them.
+ *   false ends them, at any time: for those who break off and want to use the
+ *   connections themselves once more, for instance to say why. What they hold
+ * is lost then, and nothing but closing is left. Closing does the same.
+ *
+ * Returns: 0, or -1. Errors: QIO_ERROR_INVALID: connections have joined, or ioc
+ *   is no such channel. Never waits for the network. Threads: one that opens;
+ *   false: nobody may read or write meanwhile. Since: 0.1
+ */
+QIO_API int qio_migration_channels_set_threads(QIOChannel *ioc, bool enabled,
+                                               QIOError **errp);
 
 /* How many connections there are or will be, 0 when that is not known yet, or
  * when ioc is no such channel; and one of them, borrowed, NULL when it is not
