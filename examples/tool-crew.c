@@ -178,6 +178,8 @@ ToolCrew *tool_crew_new(const ToolCrewPlan *plan, QIOError **errp)
     crew->plan = *plan;
     crew->ioc = qio_migration_channels_new_client(plan->count, errp);
     if (!crew->ioc ||
+        qio_migration_channels_set_threads(
+            crew->ioc, plan->threads && plan->count > 1, errp) ||
         qio_migration_channels_on_answer(crew->ioc, first_answered, crew,
                                          errp) ||
         call(crew, errp)) {

@@ -24,6 +24,7 @@ typedef struct ToolCrewPlan {
     QIOObjects *objects;
     QIOLoop *loop;
     unsigned count;
+    bool threads;   /* one for each of them, if there are many */
     int timeout_ms; /* for each step */
     ToolCrewFunc *then;
     void *opaque;

@@ -120,10 +120,13 @@ static Waiting *find_stream(const ToolLobby *lobby,
 }
 
 /* The stream that begins with this one. */
-static Waiting *new_stream(ToolLobby *lobby, QIOError **errp)
+static Waiting *new_stream(ToolLobby *lobby, const QIOMigrationHello *hello,
+                           QIOError **errp)
 {
+    bool threads = lobby->plan.threads && qio_migration_hello_count(hello) > 1;
     QIOChannel *ioc = qio_migration_channels_new_server(errp);
-    Waiting *w = ioc ? new_waiting(lobby, ioc, errp) : NULL;
+    bool fit = ioc && !qio_migration_channels_set_threads(ioc, threads, errp);
+    Waiting *w = fit ? new_waiting(lobby, ioc, errp) : NULL;
     QIOTask *task = NULL;
 
     qio_channel_unref(ioc);
@@ -166,7 +169,7 @@ static int join(ToolLobby *lobby, QIOChannel *ioc, QIOMigrationHello *hello,
 
     if (!check_count(lobby, hello, errp)) {
         w = find_stream(lobby, hello);
-        w = w ? w : new_stream(lobby, errp);
+        w = w ? w : new_stream(lobby, hello, errp);
         fits = w && qio_migration_channels_join(w->ioc, ioc, hello, errp) >= 0;
     }
     if (w && !fits) {

@@ -15,6 +15,7 @@ typedef struct ToolLobby ToolLobby;
 typedef struct ToolLobbyPlan {
     QIOLoop *loop;
     unsigned most;  /* connections that a stream may have */
+    bool threads;   /* one for each of them */
     bool single;    /* there is one stream only */
     int timeout_ms; /* for a hello, and for all of a stream to come */
     /* A stream has all of its connections; ioc is borrowed, and open. */

@@ -67,6 +67,7 @@ static int let_in(ToolSide *side, QIOError **errp)
     ToolLobbyPlan plan = {
         .loop = side->loop,
         .most = side->opt->channels,
+        .threads = side->opt->channel_threads,
         .single = true,
         .timeout_ms = tool_options_timeout(side->opt),
         .ready = all_came,
@@ -109,6 +110,7 @@ static int call_out(ToolSide *side, QIOError **errp)
         .objects = side->objects,
         .loop = side->loop,
         .count = side->opt->channels,
+        .threads = side->opt->channel_threads,
         .timeout_ms = tool_options_timeout(side->opt),
         .then = all_made,
         .opaque = side,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The command line that qio-migrate-recv and qio-migrate-send share. */
+#define _GNU_SOURCE
 #include "tool-options.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +31,7 @@ enum {
     OPT_MAX,
     OPT_KEEP_LISTENING,
     OPT_CHANNELS,
+    OPT_CHANNEL_THREADS,
     OPT_MULTIFD,
     OPT_HELP,
     OPT_VERSION,
@@ -49,6 +52,7 @@ static const struct option long_options[] = {
     {"max", required_argument, NULL, OPT_MAX},
     {"keep-listening", no_argument, NULL, OPT_KEEP_LISTENING},
     {"channels", required_argument, NULL, OPT_CHANNELS},
+    {"channel-threads", required_argument, NULL, OPT_CHANNEL_THREADS},
     {"multifd", required_argument, NULL, OPT_MULTIFD},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
@@ -74,6 +78,9 @@ static const char help_text[] =
     "  --channels N         the stream goes over up to N connections, of "
     "which\n"
     "                       both sides must know\n"
+    "  --channel-threads HOW  whether each of them has threads of its own: "
+    "on,\n"
+    "                       off, or auto: with more than two processors\n"
     "  --multifd N          a QEMU with N multifd channels is at either end:\n"
     "                       pass N + 1 connections on, one by one\n"
     "  --fsync              the file must be on the disk before success\n";
@@ -169,6 +176,24 @@ static bool parse_seconds(const char *text, int *ms)
     return true;
 }
 
+/* One is busy with either end already, be it on this machine or not. */
+static bool has_processors_to_spare(void)
+{
+    cpu_set_t mine;
+
+    return !sched_getaffinity(0, sizeof(mine), &mine) && CPU_COUNT(&mine) > 2;
+}
+
+static bool parse_threads(const char *text, bool *threads)
+{
+    if (!strcmp(text, "auto")) {
+        *threads = has_processors_to_spare();
+        return true;
+    }
+    *threads = !strcmp(text, "on");
+    return *threads || !strcmp(text, "off");
+}
+
 /* One option; false when its value is malformed. */
 static bool take_option(ToolOptions *opt, int which, const char *value)
 {
@@ -210,6 +235,8 @@ static bool take_option(ToolOptions *opt, int which, const char *value)
     case OPT_CHANNELS:
         return parse_count(value, &opt->channels) &&
                opt->channels <= QIO_MIGRATION_CHANNELS_MAX;
+    case OPT_CHANNEL_THREADS:
+        return parse_threads(value, &opt->channel_threads);
     case OPT_MULTIFD:
         return parse_count(value, &opt->multifd) &&
                opt->multifd <= TOOL_MULTIFD_MAX;
@@ -262,7 +289,11 @@ ToolParse tool_options_parse(ToolOptions *opt, const ToolSpec *spec, int argc,
 {
     int which, index;
 
-    *opt = (ToolOptions){.spec = spec, .timeout_ms = -1};
+    *opt = (ToolOptions){
+        .spec = spec,
+        .timeout_ms = -1,
+        .channel_threads = has_processors_to_spare(),
+    };
     opt->objects = calloc((size_t)argc + 1, sizeof(*opt->objects));
     if (!opt->objects) {
         usage(opt, "out of memory");

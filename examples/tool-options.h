@@ -36,10 +36,11 @@ typedef struct ToolOptions {
     bool verbose;
     bool json;
     bool fsync;
-    bool many;         /* transfers, from one listener */
-    unsigned max;      /* ... so many, 0: until a signal comes */
-    unsigned channels; /* connections of one transfer; 0: one, as ever */
-    unsigned multifd;  /* channels of QEMU's own, besides the main one */
+    bool many;            /* transfers, from one listener */
+    unsigned max;         /* ... so many, 0: until a signal comes */
+    unsigned channels;    /* connections of one transfer; 0: one, as ever */
+    bool channel_threads; /* ... each with its own, if there are many */
+    unsigned multifd;     /* channels of QEMU's own, besides the main one */
     const char *input;
     const char *output;
 } ToolOptions;

@@ -271,6 +271,7 @@ static int open_lobby(ToolServe *s, QIOError **errp)
     ToolLobbyPlan plan = {
         .loop = s->loop,
         .most = s->opt->channels,
+        .threads = s->opt->channel_threads,
         .timeout_ms = tool_options_timeout(s->opt),
         .ready = begin,
         .refused = refused,

@@ -65,6 +65,9 @@ void tool_spoil(QIOChannel *ioc)
 {
     unsigned n = ioc ? qio_migration_channels_count(ioc) : 0;
 
+    if (n) {
+        qio_migration_channels_set_threads(ioc, false, NULL);
+    }
     for (unsigned i = 0; i < n; i++) {
         tool_spoil(qio_migration_channels_get(ioc, i));
     }

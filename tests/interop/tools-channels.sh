@@ -41,6 +41,10 @@ moves "four over TLS, resumed" whole ,resumption=on --channels 4
 check "... all but the first" [ "$(cat send.out recv.out | grep -c '"channels_resumed": 3')" = 2 ]
 moves "sixteen over TCP" plain '' --channels 16
 moves "two, at a pace" plain '' --channels 2 --rate-limit 8M
+for threads in on off; do
+    moves "three over TLS, threads $threads" whole ,verify-peer=on --channels 3 \
+        --channel-threads=$threads
+done
 : >empty
 moves "nothing at all" empty ,verify-peer=on --channels 3
 
@@ -144,13 +148,13 @@ check "only the sender: nothing left" nothing_left sink
 for how in close reset; do
     for tls in '' TLS; do
         # shellcheck disable=SC2046
-        run recv "$RECV" --channels 3 $([ -z "$tls" ] || server pki) \
+        run recv "$RECV" --channels 3 --channel-threads=on $([ -z "$tls" ] || server pki) \
             tcp:127.0.0.1:0 file:sink
         listens recv
         run cutter python3 -B "$peer" cut "${uri##*:}" $how
         listens cutter
         # shellcheck disable=SC2046
-        run send "$SEND" --channels 3 --rate-limit 16M \
+        run send "$SEND" --channels 3 --channel-threads=on --rate-limit 16M \
             $([ -z "$tls" ] || client pki) file:whole "$uri"
         ended recv 8
         check "one breaks off ($how $tls): the receiver fails" \
@@ -166,10 +170,10 @@ done
 # ---- one side gives up or is gone ----
 
 # shellcheck disable=SC2046
-run recv "$RECV" --channels 3 $(server pki) tcp:127.0.0.1:0 file:sink
+run recv "$RECV" --channels 3 --channel-threads=on $(server pki) tcp:127.0.0.1:0 file:sink
 listens recv
 # shellcheck disable=SC2046
-run send "$SEND" --channels 3 $(client pki) file:cut "$uri"
+run send "$SEND" --channels 3 --channel-threads=on $(client pki) file:cut "$uri"
 ended send
 check "a stream that is cut: the sender exits 5" [ "$rc" = 5 ]
 ended recv
@@ -179,11 +183,11 @@ check "... nothing left" nothing_left sink
 for tls in '' TLS; do
     for who in send recv; do
         # shellcheck disable=SC2046
-        run recv "$RECV" --channels 3 $([ -z "$tls" ] || server pki) \
+        run recv "$RECV" --channels 3 --channel-threads=on $([ -z "$tls" ] || server pki) \
             tcp:127.0.0.1:0 file:sink
         listens recv
         # shellcheck disable=SC2046
-        run send "$SEND" --channels 3 --rate-limit 4M \
+        run send "$SEND" --channels 3 --channel-threads=on --rate-limit 4M \
             $([ -z "$tls" ] || client pki) file:whole "$uri"
         sleep 0.5
         pid=${who}_pid
@@ -198,10 +202,10 @@ for tls in '' TLS; do
 done
 
 # shellcheck disable=SC2046
-run recv "$RECV" --channels 3 $(server pki) tcp:127.0.0.1:0 'exec:head -c 100000 >/dev/null; exit 3'
+run recv "$RECV" --channels 3 --channel-threads=on $(server pki) tcp:127.0.0.1:0 'exec:head -c 100000 >/dev/null; exit 3'
 listens recv
 # shellcheck disable=SC2046
-run send "$SEND" --channels 3 $(client pki) file:whole "$uri"
+run send "$SEND" --channels 3 --channel-threads=on $(client pki) file:whole "$uri"
 ended recv
 check "the sink fails: the receiver exits 6" [ "$rc" = 6 ]
 ended send
