@@ -11,6 +11,7 @@
 
 static char dir[] = "/tmp/qiobench.XXXXXX";
 static pid_t owner;
+static const char *priority = BENCH_PRIORITY;
 
 static void check(int r)
 {
@@ -122,6 +123,11 @@ gnutls_session_t bench_gnutls(int fd, int server)
     return s;
 }
 
+void bench_tls_set_priority(const char *text)
+{
+    priority = text;
+}
+
 QIOChannel *bench_qio_tls(int fd, int server)
 {
     const unsigned flags =
@@ -129,7 +135,7 @@ QIOChannel *bench_qio_tls(int fd, int server)
     QIOError *err = NULL;
     QIOTLSCreds *creds = qio_tls_creds_x509_new(
         server ? QIO_TLS_ENDPOINT_SERVER : QIO_TLS_ENDPOINT_CLIENT, dir, NULL,
-        BENCH_PRIORITY, flags, &err);
+        priority, flags, &err);
     QIOChannel *base = creds ? qio_channel_socket_new_fd(fd, &err) : NULL;
     QIOChannel *ioc = NULL;
 

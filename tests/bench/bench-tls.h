@@ -18,6 +18,9 @@ void bench_tls_setup(void);
 const char *bench_tls_dir(void);
 gnutls_certificate_credentials_t bench_gnutls_server_cred(void);
 
+/* Of channels made from now on, instead of BENCH_PRIORITY. */
+void bench_tls_set_priority(const char *text);
+
 /* After the handshake. */
 gnutls_session_t bench_gnutls(int fd, int server);
 QIOChannel *bench_qio_tls(int fd, int server);

@@ -1,5 +1,6 @@
 # Programs that measure; built and run by make bench.
 bench_programs = \
+	tests/bench/bench-channels \
 	tests/bench/bench-handshake \
 	tests/bench/bench-loop \
 	tests/bench/bench-plain \
@@ -13,6 +14,11 @@ scale_programs = \
 	tests/bench/bench-crowd \
 	tests/bench/bench-idle
 
+tests_bench_bench_channels_SOURCES = tests/bench/bench-channels.c \
+	tests/bench/bench-tls.c tests/bench/bench-tls.h \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_channels_LDADD = libqio-migration.la libqio.la \
+	$(GNUTLS_LIBS)
 tests_bench_bench_crowd_SOURCES = tests/bench/bench-crowd.c \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h
