@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Writing to many connections, in turn: each block goes straight from the
+ * Writing to many connections: each block goes straight from the
  * caller's memory to the first one that takes something of it. What it does not
  * take of that block is kept for it, so that the others go on meanwhile.
  */
@@ -157,7 +157,9 @@ static int give(struct qiop_channels *c, struct qiop_lane *l, struct cutting *b)
     return keep_rest(l, b, (size_t)n, &c->out_err) ? -1 : 1;
 }
 
-/* To whoever takes it, beginning with the one whose turn it is. */
+/* To whoever takes it, beginning with the one whose turn it is. With threads
+ * that is another one each time, so that all are busy. Without, it is the same
+ * one until it takes nothing: what it seals into stays in the cache. */
 static int give_to_any(struct qiop_channels *c, struct cutting *b)
 {
     int r = QIO_CHANNEL_ERR_BLOCK;
@@ -167,7 +169,7 @@ static int give_to_any(struct qiop_channels *c, struct cutting *b)
 
         r = give(c, &c->lanes[which], b);
         if (r > 0) {
-            c->turn = (which + 1) % c->count;
+            c->turn = c->threads ? (which + 1) % c->count : which;
         }
     }
     return r;
