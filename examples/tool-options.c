@@ -176,7 +176,7 @@ static bool parse_seconds(const char *text, int *ms)
     return true;
 }
 
-/* One is busy with either end already, be it on this machine or not. */
+/* Two are kept busy by one connection when both ends are on this machine. */
 static bool has_processors_to_spare(void)
 {
     cpu_set_t mine;

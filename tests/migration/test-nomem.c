@@ -179,13 +179,15 @@ static bool let_in(struct many *m, unsigned i, QIOError **errp)
     return ok;
 }
 
-static bool open_many(struct many *m, QIOError **errp)
+static bool open_many(struct many *m, bool threads, QIOError **errp)
 {
     bool ok;
 
     m->client = qio_migration_channels_new_client(CONNECTIONS, errp);
     m->server = m->client ? qio_migration_channels_new_server(errp) : NULL;
-    ok = m->server;
+    ok = m->server &&
+         !qio_migration_channels_set_threads(m->client, threads, errp) &&
+         !qio_migration_channels_set_threads(m->server, threads, errp);
     for (unsigned i = 0; i < CONNECTIONS && ok; i++) {
         ok = qio_channel_unix_pair(m->pairs[i], errp) == 0 &&
              qio_migration_channels_join(m->client, m->pairs[i][0], NULL,
@@ -211,9 +213,8 @@ static bool move_bytes(struct many *m, QIOError **errp)
 static bool use_many(void *opaque, QIOError **errp)
 {
     struct many m = {.client = NULL};
-    bool ok = open_many(&m, errp) && move_bytes(&m, errp);
+    bool ok = open_many(&m, opaque, errp) && move_bytes(&m, errp);
 
-    (void)opaque;
     qio_channel_unref(m.client);
     qio_channel_unref(m.server);
     for (unsigned i = 0; i < CONNECTIONS; i++) {
@@ -225,9 +226,11 @@ static bool use_many(void *opaque, QIOError **errp)
 
 START_TEST(test_many)
 {
-    long n = failmalloc_each(use_many, NULL, FAILMALLOC_NO_LEAK);
+    static bool yes = true;
+    long n = failmalloc_each(use_many, _i ? &yes : NULL, FAILMALLOC_NO_LEAK);
 
-    printf("many connections: %ld allocations\n", n);
+    printf("many connections%s: %ld allocations\n", _i ? " with threads" : "",
+           n);
     ck_assert_int_ge(n, 8);
 }
 END_TEST
@@ -239,6 +242,6 @@ int main(void)
 
     tcase_add_test(tc, test_streams);
     tcase_add_test(tc, test_follow);
-    tcase_add_test(tc, test_many);
+    tcase_add_loop_test(tc, test_many, 0, 2);
     return failmalloc_main(s);
 }
