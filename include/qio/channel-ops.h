@@ -13,11 +13,11 @@
  * it that close and finalize run once, and passes a non-NULL errp.
  *
  * What a method promises: it never blocks (unless invited, see
- * QIO_CHANNEL_TRY_MAY_BLOCK); it returns what its slot says; when
- * it returns -1 it has set *errp, and when not, it has not; EINTR and SIGPIPE
- * stay inside; every descriptor it makes is close-on-exec. A layer speaks to
- * the channel beneath only through the qio_channel_try_*() functions below,
- * and never closes, shuts or frees it unless the slot says so.
+ * QIO_CHANNEL_TRY_MAY_BLOCK and QIO_CHANNEL_TRY_MAY_WAIT); it returns what its
+ * slot says; when it returns -1 it has set *errp, and when not, it has not;
+ * EINTR and SIGPIPE stay inside; every descriptor it makes is close-on-exec. A
+ * layer speaks to the channel beneath only through the qio_channel_try_*()
+ * functions below, and never closes, shuts or frees it unless the slot says so.
  */
 #ifndef QIO_CHANNEL_OPS_H
 #define QIO_CHANNEL_OPS_H
@@ -69,6 +69,16 @@ struct QIOPeerCred {
  * a second try; a type with QIO_CHANNEL_OPS_CAN_BLOCK may wait in its system
  * call instead. Never set for calls from a layer. */
 #define QIO_CHANNEL_TRY_MAY_BLOCK 0x10000
+
+/* readv honours QIO_CHANNEL_TRY_MAY_WAIT. */
+#define QIO_CHANNEL_OPS_CAN_WAIT 0x4
+
+/* In the flags of readv: the same for a layer, and for what a layer reads from
+ * with qio_channel_wait_readv(). A layer that reads may have to move on for
+ * other reasons than input, so a call waits for QIO_CHANNEL_WAIT_MS at most,
+ * and then says QIO_CHANNEL_ERR_BLOCK. */
+#define QIO_CHANNEL_TRY_MAY_WAIT 0x20000
+#define QIO_CHANNEL_WAIT_MS 20
 
 struct QIOChannelOps {
     /* Mandatory: sizeof(QIOChannelOps). New slots are only added at the end. */
@@ -214,6 +224,12 @@ QIO_API void qio_channel_trace(QIOChannel *ioc, const char *fmt, ...)
 QIO_API ssize_t qio_channel_try_readv(QIOChannel *ioc, const struct iovec *iov,
                                       size_t niov,
                                       QIOError **errp) QIO_MUST_CHECK;
+/* try_readv for a readv slot that was invited by QIO_CHANNEL_TRY_MAY_WAIT: may
+ * wait for input for up to QIO_CHANNEL_WAIT_MS milliseconds if ioc's type can,
+ * else is try_readv. */
+QIO_API ssize_t qio_channel_wait_readv(QIOChannel *ioc, const struct iovec *iov,
+                                       size_t niov,
+                                       QIOError **errp) QIO_MUST_CHECK;
 QIO_API ssize_t qio_channel_try_writev(QIOChannel *ioc, const struct iovec *iov,
                                        size_t niov,
                                        QIOError **errp) QIO_MUST_CHECK;

@@ -16,6 +16,8 @@
 /* More attempts than are ever under way at once. */
 #define DIAL_FDS 32
 
+enum { PATIENCE_UNASKED, PATIENCE_OURS, PATIENCE_OF_OTHERS };
+
 static QIOChannel *alloc(const QIOChannelOps *ops, QIOError **errp)
 {
     QIOChannel *ioc = qio_channel_alloc(ops, sizeof(struct qiop_socket), errp);
@@ -161,6 +163,40 @@ static ssize_t at_end(struct qiop_socket *s, QIOError **errp)
     return -1;
 }
 
+/*
+ * May recv(2) wait, and not for long? A time limit is the socket's, not the
+ * call's. One that the owner of the descriptor has set stays, and then the
+ * answer is no; ours is taken back before the descriptor is closed, for another
+ * process may have the socket, too.
+ */
+static bool recv_patience(struct qiop_socket *s, int fd)
+{
+    const struct timeval ours = {.tv_usec = 1000 * QIO_CHANNEL_WAIT_MS};
+    struct timeval now = {0};
+    socklen_t len = sizeof(now);
+    int patience = atomic_load(&s->patience);
+
+    if (patience == PATIENCE_UNASKED) {
+        patience = PATIENCE_OF_OTHERS;
+        if (getsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &now, &len) == 0 &&
+            !now.tv_sec && !now.tv_usec &&
+            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &ours, sizeof(ours)) == 0) {
+            patience = PATIENCE_OURS;
+        }
+        atomic_store(&s->patience, patience);
+    }
+    return patience == PATIENCE_OURS;
+}
+
+static void end_patience(struct qiop_socket *s, int fd)
+{
+    const struct timeval never = {0};
+
+    if (fd >= 0 && atomic_load(&s->patience) == PATIENCE_OURS) {
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &never, sizeof(never));
+    }
+}
+
 ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
                          size_t niov, bool passing, int **fds, size_t *nfds,
                          int flags, QIOError **errp)
@@ -169,7 +205,10 @@ ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
     int fd = atomic_load(&s->fd);
     ssize_t n;
 
-    how |= flags & QIO_CHANNEL_TRY_MAY_BLOCK ? QIOP_FD_MAY_BLOCK : 0;
+    if ((flags & QIO_CHANNEL_TRY_MAY_BLOCK) ||
+        ((flags & QIO_CHANNEL_TRY_MAY_WAIT) && recv_patience(s, fd))) {
+        how |= QIOP_FD_MAY_BLOCK;
+    }
     if (passing) {
         n = qiop_fd_recvmsg(fd, iov, niov, fds, nfds, how, errp);
     } else {
@@ -347,6 +386,7 @@ int qiop_socket_close(QIOChannel *ioc, QIOError **errp)
     pthread_mutex_lock(&s->lock);
     fd = atomic_exchange(&s->fd, -1);
     pthread_mutex_unlock(&s->lock);
+    end_patience(s, fd);
     qiop_fd_close(fd);
     qiop_dial_free(s->dial);
     s->dial = NULL;

@@ -25,6 +25,8 @@ struct qiop_socket {
     pthread_mutex_t send_lock;
     struct qiop_dial *dial; /* while connecting */
     char *peer_name;        /* the host that the caller named, or NULL */
+    atomic_int patience;    /* of recv(2), see recv_patience */
+    atomic_bool send_sized; /* the send buffer has the size it is to have */
     _Atomic(struct qiop_zerocopy *) zerocopy; /* NULL: not asked for */
 };
 

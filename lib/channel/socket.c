@@ -57,7 +57,8 @@ const QIOChannelOps qiop_socket_tcp_ops = {
     .kind = QIO_CHANNEL_KIND_LEAF,
     .features =
         QIO_CHANNEL_FEATURE_SHUTDOWN | QIO_CHANNEL_FEATURE_READ_MSG_PEEK,
-    .flags = QIO_CHANNEL_OPS_SHUTDOWN_WAKES | QIO_CHANNEL_OPS_CAN_BLOCK,
+    .flags = QIO_CHANNEL_OPS_SHUTDOWN_WAKES | QIO_CHANNEL_OPS_CAN_BLOCK |
+             QIO_CHANNEL_OPS_CAN_WAIT,
     .advance = qiop_socket_advance,
     .readv = socket_readv,
     .writev = socket_writev,
@@ -181,6 +182,7 @@ int qio_channel_socket_set_send_buffer(QIOChannel *ioc, int bytes,
         qio_error_set(errp, QIO_ERROR_STATE, 0, "the socket is not connected");
         return -1;
     }
+    atomic_store(&s->send_sized, true);
     if (setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes)) < 0) {
         qio_error_set(errp, QIO_ERROR_SYSTEM, errno,
                       "cannot set the send buffer");

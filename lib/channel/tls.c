@@ -5,7 +5,9 @@
  *
  * Locks, in this order: `in` (one reader of the base at a time), `out` (one
  * writer of the base at a time), the session's own. `in` and `out` are held for
- * one non-blocking try on the base and for computing, never while waiting.
+ * one non-blocking try on the base and for computing, never while waiting; but
+ * a reader that was invited to wait for input keeps `in` for those
+ * milliseconds. Nobody but another reader needs it more urgently.
  */
 #include <config.h>
 #include <pthread.h>
@@ -65,8 +67,9 @@ static int push_out(QIOChannel *ioc, struct tls *t, QIOError **errp)
         if (n > 0) {
             qiop_queue_consume(&t->flight, (size_t)n);
         }
-        if (!t->flight.len) {
-            qiop_tls_session_output_give(t->session, &t->flight);
+        if (!t->flight.len &&
+            !qiop_tls_session_output_give(t->session, &t->flight)) {
+            break;
         }
     }
     if (t->out_err) {
@@ -115,8 +118,9 @@ static int push_through(QIOChannel *ioc, struct tls *t, QIOError **errp)
 }
 
 /* With `in` held. 0 some input came or its end was noted; -1, BLOCK. */
-static int fill(QIOChannel *ioc, struct tls *t, QIOError **errp)
+static int fill(QIOChannel *ioc, struct tls *t, bool may_wait, QIOError **errp)
 {
+    QIOChannel *base = qio_channel_base(ioc);
     QIOError *err = NULL;
     struct iovec iov;
     ssize_t n;
@@ -129,7 +133,8 @@ static int fill(QIOChannel *ioc, struct tls *t, QIOError **errp)
     if (!iov.iov_base) {
         return -1;
     }
-    n = qio_channel_try_readv(qio_channel_base(ioc), &iov, 1, &err);
+    n = may_wait ? qio_channel_wait_readv(base, &iov, 1, &err)
+                 : qio_channel_try_readv(base, &iov, 1, &err);
     if (n == QIO_CHANNEL_ERR_BLOCK) {
         return QIO_CHANNEL_ERR_BLOCK;
     }
@@ -155,7 +160,7 @@ static int write_failed(QIOChannel *ioc, struct tls *t, QIOError *err,
         for (i = 0; i < TRIES; i++) {
             told = qiop_tls_session_probe(t->session, &why);
             if (told || qiop_tls_session_input_ended(t->session) ||
-                fill(ioc, t, NULL) != 0) {
+                fill(ioc, t, false, NULL) != 0) {
                 break;
             }
         }
@@ -233,7 +238,7 @@ static int tls_advance(QIOChannel *ioc, QIOError **errp)
             return QIO_CHANNEL_ERR_BLOCK;
         }
         pthread_mutex_lock(&t->in_lock);
-        filled = fill(ioc, t, errp);
+        filled = fill(ioc, t, false, errp);
         pthread_mutex_unlock(&t->in_lock);
         if (filled == -1) {
             return -1;
@@ -263,7 +268,8 @@ static ssize_t tls_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
             !qiop_tls_session_wants_input(t->session)) {
             break;
         }
-        r = fill(ioc, t, errp);
+        r = fill(ioc, t, (flags & QIO_CHANNEL_TRY_MAY_WAIT) && !has_leftover(t),
+                 errp);
         if (r != 0) {
             n = r;
             break;
@@ -498,6 +504,7 @@ static const QIOChannelOps tls_ops = {
     .name = "tls",
     .kind = QIO_CHANNEL_KIND_OPAQUE,
     .features = QIO_CHANNEL_FEATURE_SHUTDOWN,
+    .flags = QIO_CHANNEL_OPS_CAN_WAIT,
     .advance = tls_advance,
     .readv = tls_readv,
     .writev = tls_writev,

@@ -6,7 +6,13 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include "base/fd.h"
+#include "base/iov.h"
 #include "channel/socket-priv.h"
+
+/* Who writes this much at once has more of it. */
+#define BULK (128 * 1024)
+/* What the kernel should hold of it: as much as a TLS channel sends at once. */
+#define SEND_BUFFER (512 * 1024)
 
 static ssize_t unix_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                           int **fds, size_t *nfds, int flags, QIOError **errp)
@@ -15,18 +21,45 @@ static ssize_t unix_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                             nfds, flags, errp);
 }
 
+/*
+ * The kernel's usual buffer takes a fifth of a megabyte. More goes piece by
+ * piece, with a wake-up of both sides for each. A hint: the limit may be lower,
+ * and a buffer that its owner made larger stays.
+ */
+static void size_send_buffer(struct qiop_socket *s, const struct iovec *iov,
+                             size_t niov)
+{
+    const int want = SEND_BUFFER;
+    int fd = atomic_load(&s->fd);
+    int have = 0; /* the kernel tells the double of what it was asked for */
+    socklen_t len = sizeof(have);
+
+    if (qiop_iov_size(iov, niov) < BULK ||
+        atomic_exchange(&s->send_sized, true)) {
+        return;
+    }
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDBUF, &have, &len) == 0 &&
+        have < 2 * want) {
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &want, sizeof(want));
+    }
+}
+
 static ssize_t unix_writev(QIOChannel *ioc, const struct iovec *iov,
                            size_t niov, const int *fds, size_t nfds, int flags,
                            QIOError **errp)
 {
+    struct qiop_socket *s = qio_channel_private(ioc);
+
     if (nfds > QIO_CHANNEL_UNIX_MAX_FDS) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "%zu descriptors in one write, at most %d are possible",
                       nfds, QIO_CHANNEL_UNIX_MAX_FDS);
         return -1;
     }
-    return qiop_socket_send(qio_channel_private(ioc), iov, niov, nfds > 0, fds,
-                            nfds, flags, errp);
+    if (!atomic_load(&s->send_sized)) {
+        size_send_buffer(s, iov, niov);
+    }
+    return qiop_socket_send(s, iov, niov, nfds > 0, fds, nfds, flags, errp);
 }
 
 static int query_peer_cred(QIOChannel *ioc, struct QIOPeerCred *out,
@@ -65,7 +98,7 @@ const QIOChannelOps qiop_unix_ops = {
     .kind = QIO_CHANNEL_KIND_LEAF,
     .features = QIO_CHANNEL_FEATURE_FD_PASS | QIO_CHANNEL_FEATURE_SHUTDOWN |
                 QIO_CHANNEL_FEATURE_READ_MSG_PEEK,
-    .flags = QIO_CHANNEL_OPS_CAN_BLOCK,
+    .flags = QIO_CHANNEL_OPS_CAN_BLOCK | QIO_CHANNEL_OPS_CAN_WAIT,
     .advance = qiop_socket_advance,
     .readv = unix_readv,
     .writev = unix_writev,

@@ -12,14 +12,18 @@ int64_t qiop_call_deadline(const QIOChannel *ioc)
 }
 
 /* Without a deadline a leaf may wait in its own system call, which saves the
- * failing try and the poll(2). */
+ * failing try and the poll(2); a layer's reader may for a while. */
 static int invitation(const QIOChannel *ioc, int64_t deadline)
 {
-    if (deadline != QIOP_NEVER ||
-        !(ioc->type->flags & QIO_CHANNEL_OPS_CAN_BLOCK)) {
+    if (deadline != QIOP_NEVER) {
         return 0;
     }
-    return QIO_CHANNEL_TRY_MAY_BLOCK;
+    if (ioc->type->flags & QIO_CHANNEL_OPS_CAN_BLOCK) {
+        return QIO_CHANNEL_TRY_MAY_BLOCK;
+    }
+    return ioc->type->flags & QIO_CHANNEL_OPS_CAN_WAIT
+               ? QIO_CHANNEL_TRY_MAY_WAIT
+               : 0;
 }
 
 ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,

@@ -97,10 +97,13 @@ bool qiop_tls_session_output_take(struct qiop_tls_session *s,
     return flight->len > 0;
 }
 
-void qiop_tls_session_output_give(struct qiop_tls_session *s,
+bool qiop_tls_session_output_give(struct qiop_tls_session *s,
                                   struct qiop_queue *flight)
 {
+    bool more;
+
     qiop_tls_seal_enter(s);
+    more = s->out.len > 0;
     if (!flight->len && !s->out.len && flight->cap >= s->out.cap) {
         struct qiop_queue tmp = s->out;
 
@@ -109,6 +112,7 @@ void qiop_tls_session_output_give(struct qiop_tls_session *s,
         *flight = tmp;
     }
     qiop_tls_seal_leave(s);
+    return more;
 }
 
 bool qiop_tls_session_output_urgent(struct qiop_tls_session *s)

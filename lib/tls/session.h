@@ -64,8 +64,8 @@ bool qiop_tls_session_input_ended(struct qiop_tls_session *s);
 bool qiop_tls_session_output_take(struct qiop_tls_session *s,
                                   struct qiop_queue *flight);
 /* An emptied *flight may go back, so that the same memory, still in the cache,
- * is filled next. */
-void qiop_tls_session_output_give(struct qiop_tls_session *s,
+ * is filled next. Whether there is more to take. */
+bool qiop_tls_session_output_give(struct qiop_tls_session *s,
                                   struct qiop_queue *flight);
 /* Whether some of it is an answer to what was read, so that the reader has to
  * see to its being sent. */

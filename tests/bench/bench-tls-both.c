@@ -326,6 +326,9 @@ static void row(enum bench_transport t, const char *name, struct job j,
     size_t at[N_PEERS] = {0};
     size_t n = j.chunk ? PEERS : RAW;
 
+    if (!bench_wanted(name)) {
+        return;
+    }
     aead.engine = "aead";
     for (size_t k = 0; j.chunk && k < N_PEERS; k++) {
         if (!peers[k].missing()) {
@@ -365,9 +368,13 @@ static void calls(uint64_t total)
     struct job j = {LARGE, total, NULL};
     struct bench_case c = {BENCH_TCP, qio_send, &j, qio_recv, &j};
     const double gb = (double)total / 1e9;
+    const char *name = "system calls per GB, 512 KiB writes, tcp";
 
-    printf("system calls per GB, 512 KiB writes, tcp\n");
-    bench_row("system calls per GB, 512 KiB writes, tcp");
+    if (!bench_wanted(name)) {
+        return;
+    }
+    printf("%s\n", name);
+    bench_row(name);
     bench_ratio("sender", (double)bench_count_syscalls(&c, 0) / gb, 2500, 0);
     bench_ratio("receiver", (double)bench_count_syscalls(&c, 1) / gb, 6000, 0);
 }
@@ -381,13 +388,17 @@ static void ping_pong(int runs)
         {BENCH_TCP, qio_client, &aead, qio_server, &aead},
     };
     struct bench_result r[3];
+    const char *name = "ping-pong of 64 bytes, tcp";
 
+    if (!bench_wanted(name)) {
+        return;
+    }
     bench_compare(c, 3, runs, r);
-    printf("ping-pong of 64 bytes, tcp: GnuTLS %.1f us, qio %.1f us, "
+    printf("%s: GnuTLS %.1f us, qio %.1f us, "
            "aead %.1f us\n",
-           r[0].seconds / PINGS * 1e6, r[1].seconds / PINGS * 1e6,
+           name, r[0].seconds / PINGS * 1e6, r[1].seconds / PINGS * 1e6,
            r[2].seconds / PINGS * 1e6);
-    bench_row("ping-pong of 64 bytes, tcp");
+    bench_row(name);
     for (int i = 0; i < 2; i++) {
         bar("time over GnuTLS", i, 1 / r[1 + i].speed_ratio, 1.05, 0);
     }

@@ -303,6 +303,13 @@ void bench_compare(const struct bench_case *c, size_t n, int runs,
     free(all);
 }
 
+static const char *only;
+
+int bench_wanted(const char *row_name)
+{
+    return !only || strstr(row_name, only) != NULL;
+}
+
 void bench_options(int argc, char **argv, int *runs, int *mib)
 {
     for (int i = 1; i + 1 < argc; i += 2) {
@@ -310,12 +317,14 @@ void bench_options(int argc, char **argv, int *runs, int *mib)
             *runs = atoi(argv[i + 1]);
         } else if (!strcmp(argv[i], "--mib")) {
             *mib = atoi(argv[i + 1]);
+        } else if (!strcmp(argv[i], "--only")) {
+            only = argv[i + 1];
         } else {
-            bench_fail("usage: [--runs N] [--mib N]");
+            bench_fail("usage: [--runs N] [--mib N] [--only ROW]");
         }
     }
     if (*runs < 1 || *mib < 1) {
-        bench_fail("usage: [--runs N] [--mib N]");
+        bench_fail("usage: [--runs N] [--mib N] [--only ROW]");
     }
 }
 

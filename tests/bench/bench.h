@@ -60,8 +60,10 @@ double bench_now(void);
 /* Sorts v. */
 double bench_median(double *v, int n);
 
-/* "--runs N" and "--mib N" of the command line, with defaults. */
+/* "--runs N" and "--mib N" of the command line, with defaults; "--only TEXT":
+ * just the rows whose names have it. */
 void bench_options(int argc, char **argv, int *runs, int *mib);
+int bench_wanted(const char *row_name);
 
 /* A ratio and what it should be at least (or at most); also as a line of JSON
  * at the end of the file that QIO_BENCH_JSON names. bench_row() says what the

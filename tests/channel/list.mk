@@ -22,6 +22,7 @@ channel_tests = \
 	tests/channel/test-tls-duplex \
 	tests/channel/test-tls-handshake \
 	tests/channel/test-tls-upgrade \
+	tests/channel/test-tls-wait \
 	tests/channel/test-trickle \
 	tests/channel/test-unix \
 	tests/channel/test-vsock \

@@ -436,50 +436,6 @@ START_TEST(coalesced_then_silence)
 }
 END_TEST
 
-START_TEST(timeout)
-{
-    struct pair p;
-    QIOError *err = NULL;
-    char byte;
-
-    pair_make(&p, versions[_i]);
-    qio_channel_set_timeout(p.server, 30);
-    ck_assert_int_eq(qio_channel_read(p.server, &byte, 1, &err), -1);
-    qiotest_error(&err, QIO_ERROR_TIMEOUT);
-    write_text(p.client, "a");
-    read_text(p.server, "a");
-    pair_free(&p);
-}
-END_TEST
-
-static void *read_thread(void *opaque)
-{
-    QIOChannel *ioc = opaque;
-    QIOError *err = NULL;
-    char byte;
-
-    ck_assert_int_eq(qio_channel_read(ioc, &byte, 1, &err), -1);
-    qiotest_error(&err, QIO_ERROR_SHUTDOWN);
-    return NULL;
-}
-
-START_TEST(shutdown_wakes)
-{
-    struct pair p;
-    QIOError *err = NULL;
-    pthread_t thread;
-
-    pair_make(&p, versions[_i]);
-    ck_assert_int_eq(pthread_create(&thread, NULL, read_thread, p.server), 0);
-    usleep(20000);
-    ck_assert_int_eq(
-        qio_channel_shutdown(p.server, QIO_CHANNEL_SHUTDOWN_BOTH, &err), 0);
-    pthread_join(thread, NULL);
-    qiotest_ok(&err);
-    pair_free(&p);
-}
-END_TEST
-
 START_TEST(handshake_timeout)
 {
     QIOChannel *base[2], *client;
@@ -650,8 +606,6 @@ int main(void)
     tcase_add_loop_test(tc, shutdown_after_data, 0, 2);
     tc = qiotest_case(s, "waiting");
     tcase_add_loop_test(tc, coalesced_then_silence, 0, 2);
-    tcase_add_loop_test(tc, timeout, 0, 2);
-    tcase_add_loop_test(tc, shutdown_wakes, 0, 2);
     tcase_add_test(tc, handshake_timeout);
     tc = qiotest_case(s, "refusing");
     tcase_add_loop_test(tc, wrong_host, 0, 2);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include <qio/channel-socket.h>
 #include <qio/channel-unix.h>
 #include "base/fd.h"
 #include "pairs.h"
@@ -224,6 +225,79 @@ START_TEST(mode_is_left_alone)
 }
 END_TEST
 
+static int send_buffer(QIOChannel *ioc)
+{
+    int value = 0;
+    socklen_t len = sizeof(value);
+
+    ck_assert_int_eq(getsockopt(qio_channel_socket_get_fd(ioc), SOL_SOCKET,
+                                SO_SNDBUF, &value, &len),
+                     0);
+    return value;
+}
+
+/* The kernel doubles what it is asked for, and may have a limit. */
+static int largest_buffer(int wanted)
+{
+    FILE *f = fopen("/proc/sys/net/core/wmem_max", "r");
+    int max = 0;
+
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fscanf(f, "%d", &max), 1);
+    fclose(f);
+    return 2 * (max < wanted ? max : wanted);
+}
+
+static void write_bytes(QIOChannel *ioc, QIOChannel *reader, size_t n)
+{
+    static char buf[256 * 1024];
+    ssize_t got;
+
+    qio_channel_set_blocking(ioc, false);
+    ck_assert_int_gt(qio_channel_write(ioc, buf, n, &err), 0);
+    qio_channel_set_blocking(reader, false);
+    do {
+        got = qio_channel_read(reader, buf, sizeof(buf), &err);
+    } while (got > 0);
+    ck_assert_int_eq(got, QIO_CHANNEL_ERR_BLOCK);
+}
+
+START_TEST(large_writes_get_room)
+{
+    const int want = largest_buffer(512 * 1024);
+    QIOChannel *pair[2];
+    int usual;
+
+    ck_assert_int_eq(pair_unix(NULL, pair, &err), 0);
+    usual = send_buffer(pair[0]);
+    write_bytes(pair[0], pair[1], 64 * 1024);
+    ck_assert_int_eq(send_buffer(pair[0]), usual);
+    write_bytes(pair[0], pair[1], 128 * 1024);
+    ck_assert_int_eq(send_buffer(pair[0]), usual > want ? usual : want);
+    ck_assert_int_eq(send_buffer(pair[1]), usual);
+    for (int i = 0; i < 2; i++) {
+        qio_channel_unref(pair[i]);
+    }
+}
+END_TEST
+
+START_TEST(a_chosen_buffer_stays)
+{
+    QIOChannel *pair[2];
+    int chosen;
+
+    ck_assert_int_eq(pair_unix(NULL, pair, &err), 0);
+    ck_assert_int_eq(qio_channel_socket_set_send_buffer(pair[0], 30000, &err),
+                     0);
+    chosen = send_buffer(pair[0]);
+    write_bytes(pair[0], pair[1], 200 * 1024);
+    ck_assert_int_eq(send_buffer(pair[0]), chosen);
+    for (int i = 0; i < 2; i++) {
+        qio_channel_unref(pair[i]);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("unix");
@@ -236,5 +310,7 @@ int main(void)
     tcase_add_test(tc, wrong_kinds);
     tcase_add_test(tc, reset_is_no_end);
     tcase_add_test(tc, mode_is_left_alone);
+    tcase_add_test(tc, large_writes_get_room);
+    tcase_add_test(tc, a_chosen_buffer_stays);
     return qiotest_main(s);
 }

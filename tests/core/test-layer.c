@@ -18,6 +18,7 @@ struct leaf {
     int pipe[2];
     unsigned ready;
     int calls; /* of optional slots */
+    int flags; /* of the last read */
     unsigned shut;
     char *log;
 };
@@ -29,7 +30,7 @@ static ssize_t leaf_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
 
     (void)fds;
     (void)nfds;
-    (void)flags;
+    l->flags = flags;
     return qiop_fd_readv(l->pipe[0], iov, niov, errp);
 }
 
@@ -241,6 +242,79 @@ static QIOChannel *stack(const QIOChannelOps *ops, struct leaf **leaf)
     return top;
 }
 
+/* ---- invitations to wait ---- */
+
+static int patient_flags;
+
+static ssize_t patient_readv(QIOChannel *ioc, const struct iovec *iov,
+                             size_t niov, int **fds, size_t *nfds, int flags,
+                             QIOError **errp)
+{
+    (void)fds;
+    (void)nfds;
+    patient_flags = flags;
+    return qio_channel_wait_readv(qio_channel_base(ioc), iov, niov, errp);
+}
+
+static QIOChannel *patient_stack(unsigned leaf_flags, struct leaf **leaf)
+{
+    static QIOChannelOps base_ops, ops;
+    QIOError *err = NULL;
+    QIOChannel *base, *top;
+
+    base_ops = leaf_ops;
+    base_ops.flags = leaf_flags;
+    ops = opaque_ops;
+    ops.flags = QIO_CHANNEL_OPS_CAN_WAIT;
+    ops.readv = patient_readv;
+    base = qio_channel_alloc(&base_ops, sizeof(**leaf), &err);
+    qiotest_ok(&err);
+    *leaf = qio_channel_private(base);
+    ck_assert_int_eq(qiop_fd_pipe((*leaf)->pipe, true, &err), 0);
+    ck_assert_int_eq(write((*leaf)->pipe[1], "1234", 4), 4);
+    top = qio_channel_alloc_layer(&ops, sizeof(struct layer), base, &err);
+    qiotest_ok(&err);
+    qio_channel_unref(base);
+    return top;
+}
+
+START_TEST(test_invited_to_wait)
+{
+    struct leaf *leaf;
+    QIOChannel *top = patient_stack(
+        QIO_CHANNEL_OPS_CAN_WAIT | QIO_CHANNEL_OPS_CAN_BLOCK, &leaf);
+    QIOError *err = NULL;
+    char b;
+
+    ck_assert_int_eq(qio_channel_read(top, &b, 1, &err), 1);
+    ck_assert_int_eq(patient_flags, QIO_CHANNEL_TRY_MAY_WAIT);
+    ck_assert_int_eq(leaf->flags, QIO_CHANNEL_TRY_MAY_WAIT);
+    /* Whoever has a deadline waits where it is kept. */
+    qio_channel_set_timeout(top, 60000);
+    ck_assert_int_eq(qio_channel_read(top, &b, 1, &err), 1);
+    ck_assert_int_eq(patient_flags, 0);
+    qio_channel_set_timeout(top, -1);
+    qio_channel_set_blocking(top, false);
+    ck_assert_int_eq(qio_channel_read(top, &b, 1, &err), 1);
+    ck_assert_int_eq(patient_flags, 0);
+    qio_channel_unref(top);
+}
+END_TEST
+
+START_TEST(test_invited_in_vain)
+{
+    struct leaf *leaf;
+    QIOChannel *top = patient_stack(QIO_CHANNEL_OPS_CAN_BLOCK, &leaf);
+    QIOError *err = NULL;
+    char b;
+
+    ck_assert_int_eq(qio_channel_read(top, &b, 1, &err), 1);
+    ck_assert_int_eq(patient_flags, QIO_CHANNEL_TRY_MAY_WAIT);
+    ck_assert_int_eq(leaf->flags, 0);
+    qio_channel_unref(top);
+}
+END_TEST
+
 START_TEST(test_transparent_asks_below)
 {
     struct leaf *leaf;
@@ -413,6 +487,8 @@ int main(void)
     Suite *s = suite_create("core/layer");
     TCase *tc = qiotest_case(s, "layer");
 
+    tcase_add_test(tc, test_invited_to_wait);
+    tcase_add_test(tc, test_invited_in_vain);
     tcase_add_test(tc, test_transparent_asks_below);
     tcase_add_test(tc, test_opaque_stops_everything);
     tcase_add_test(tc, test_close_walks_the_chain);
