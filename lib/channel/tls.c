@@ -33,6 +33,7 @@ struct tls {
     struct qiop_queue flight; /* output on its way to the base */
     QIOError *out_err;        /* why nothing can be sent any more */
     atomic_size_t held;       /* length of flight */
+    atomic_bool pushing;      /* out_lock is held, and output is taken */
     atomic_bool out_failed;
     atomic_bool out_blocked; /* the base took only a part */
     atomic_bool base_holds;  /* the base accepted what it has not sent */
@@ -52,6 +53,7 @@ static int push_out(QIOChannel *ioc, struct tls *t, QIOError **errp)
     int ret = 0;
 
     pthread_mutex_lock(&t->out_lock);
+    atomic_store(&t->pushing, true);
     while (!t->out_err &&
            qiop_tls_session_output_take(t->session, &t->flight)) {
         struct iovec iov;
@@ -80,6 +82,7 @@ static int push_out(QIOChannel *ioc, struct tls *t, QIOError **errp)
     }
     atomic_store(&t->held, t->flight.len);
     atomic_store(&t->out_blocked, ret == QIO_CHANNEL_ERR_BLOCK);
+    atomic_store(&t->pushing, false);
     pthread_mutex_unlock(&t->out_lock);
     return ret;
 }
@@ -317,10 +320,15 @@ static int tls_flush(QIOChannel *ioc, QIOError **errp)
 {
     struct tls *t = qio_channel_private(ioc);
     QIOError *err = NULL;
-    /* Not unless has_output(): while another thread has the output in its
-     * hands, only the lock tells whether all of it left. */
-    int ret = push_out(ioc, t, &err);
+    int ret;
 
+    /* In this order: what left the session is in the hands of whoever is
+     * pushing, and what is left of it when he ends counts as held. */
+    if (!qiop_tls_session_output_len(t->session) && !atomic_load(&t->pushing) &&
+        !atomic_load(&t->held) && !atomic_load(&t->out_failed)) {
+        return 0;
+    }
+    ret = push_out(ioc, t, &err);
     return ret == -1 ? write_failed(ioc, t, err, errp) : ret;
 }
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Socket channels against a loop of write(2) and read(2) on the same kind of
- * socket: throughput and CPU, 64 KiB and 1 MiB at a time. */
+ * socket: throughput and CPU, 64 KiB and 1 MiB at a time; and a ping-pong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <qio/qio.h>
 #include "bench.h"
+
+#define PING 64
 
 struct job {
     size_t chunk;
@@ -96,6 +98,145 @@ static void qio_recv(int fd, const void *arg)
     qio_channel_unref(ioc);
 }
 
+/* ---- ping-pong ---- */
+
+static void raw_all(int fd, char *b)
+{
+    for (size_t have = 0; have < PING;) {
+        ssize_t n = read(fd, b + have, PING - have);
+
+        if (n <= 0) {
+            bench_fail("read");
+        }
+        have += (size_t)n;
+    }
+}
+
+static void raw_say(int fd, const char *b)
+{
+    if (write(fd, b, PING) != PING) {
+        bench_fail("write");
+    }
+}
+
+static void raw_trip(void *of)
+{
+    const int *fd = of;
+    char b[PING] = "";
+
+    raw_say(*fd, b);
+    raw_all(*fd, b);
+}
+
+static void raw_client(int fd, const void *arg)
+{
+    (void)arg;
+    bench_begin();
+    bench_ping(BENCH_PINGS, raw_trip, &fd);
+    bench_end();
+}
+
+static void raw_server(int fd, const void *arg)
+{
+    char b[PING];
+
+    (void)arg;
+    bench_begin();
+    for (int i = 0; i < BENCH_PINGS; i++) {
+        raw_all(fd, b);
+        raw_say(fd, b);
+    }
+    bench_end();
+}
+
+static void qio_trip(void *of)
+{
+    char b[PING] = "";
+
+    if (qio_channel_write_all(of, b, PING, NULL) < 0 ||
+        qio_channel_read_all(of, b, PING, NULL) < 0) {
+        bench_fail("ping");
+    }
+}
+
+static void qio_client(int fd, const void *arg)
+{
+    QIOChannel *ioc = qio_channel_socket_new_fd(fd, NULL);
+
+    (void)arg;
+    bench_begin();
+    bench_ping(BENCH_PINGS, qio_trip, ioc);
+    bench_end();
+    qio_channel_unref(ioc);
+}
+
+static void qio_server(int fd, const void *arg)
+{
+    QIOChannel *ioc = qio_channel_socket_new_fd(fd, NULL);
+    char b[PING];
+
+    (void)arg;
+    bench_begin();
+    for (int i = 0; i < BENCH_PINGS; i++) {
+        if (qio_channel_read_all(ioc, b, PING, NULL) < 0 ||
+            qio_channel_write_all(ioc, b, PING, NULL) < 0) {
+            bench_fail("pong");
+        }
+    }
+    bench_end();
+    qio_channel_unref(ioc);
+}
+
+/* ---- the rows ---- */
+
+static const char *name_of(enum bench_transport t)
+{
+    return t == BENCH_TCP ? "tcp" : "unix";
+}
+
+static void throughput(enum bench_transport t, size_t chunk, int mib, int runs)
+{
+    struct job j = {chunk, (uint64_t)mib << 20};
+    struct bench_case c[2] = {
+        {t, raw_send, &j, raw_recv, &j},
+        {t, qio_send, &j, qio_recv, &j},
+    };
+    struct bench_result r[2];
+    char name[80];
+
+    snprintf(name, sizeof(name), "%s, %zu KiB", name_of(t), chunk >> 10);
+    if (!bench_wanted(name)) {
+        return;
+    }
+    bench_compare(c, 2, runs, r);
+    printf("%-18s raw %6.0f MiB/s cpu %.2f+%.2f s, "
+           "qio %6.0f MiB/s cpu %.2f+%.2f s\n",
+           name, mib / r[0].seconds, r[0].send_cpu, r[0].recv_cpu,
+           mib / r[1].seconds, r[1].send_cpu, r[1].recv_cpu);
+    bench_row(name);
+    bench_ratio("throughput against raw", r[1].speed_ratio, 0.98, 1);
+}
+
+static void ping_pong(enum bench_transport t, int runs)
+{
+    struct bench_case c[2] = {
+        {t, raw_client, NULL, raw_server, NULL},
+        {t, qio_client, NULL, qio_server, NULL},
+    };
+    struct bench_result r[2];
+    char name[80];
+
+    snprintf(name, sizeof(name), "%s, ping-pong of 64 bytes", name_of(t));
+    if (!bench_wanted(name)) {
+        return;
+    }
+    bench_compare(c, 2, BENCH_PING_RUNS(runs), r);
+    printf("%s: raw %.1f us, qio %.1f us\n", name, r[0].latency * 1e6,
+           r[1].latency * 1e6);
+    bench_row(name);
+    bench_ratio("median latency over raw", r[1].latency_ratio, 1.05, 0);
+}
+
 int main(int argc, char **argv)
 {
     int runs = 7;
@@ -105,24 +246,9 @@ int main(int argc, char **argv)
     printf("plain: %d MiB, median of %d runs, both ends on this machine\n", mib,
            runs);
     for (int t = BENCH_TCP; t <= BENCH_UNIX; t++) {
-        for (size_t chunk = 64 << 10; chunk <= 1 << 20; chunk <<= 4) {
-            struct job j = {chunk, (uint64_t)mib << 20};
-            struct bench_case c[2] = {
-                {t, raw_send, &j, raw_recv, &j},
-                {t, qio_send, &j, qio_recv, &j},
-            };
-            struct bench_result r[2];
-            char name[80];
-
-            bench_compare(c, 2, runs, r);
-            snprintf(name, sizeof(name), "%s, %zu KiB",
-                     t == BENCH_TCP ? "tcp" : "unix", chunk >> 10);
-            printf("%-18s raw %6.0f MiB/s cpu %.2f+%.2f s, "
-                   "qio %6.0f MiB/s cpu %.2f+%.2f s\n",
-                   name, mib / r[0].seconds, r[0].send_cpu, r[0].recv_cpu,
-                   mib / r[1].seconds, r[1].send_cpu, r[1].recv_cpu);
-            bench_ratio("throughput against raw", r[1].speed_ratio, 0.95, 1);
-        }
+        throughput(t, 64 << 10, mib, runs);
+        throughput(t, 1 << 20, mib, runs);
+        ping_pong(t, runs);
     }
     return 0;
 }

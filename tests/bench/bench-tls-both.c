@@ -22,7 +22,6 @@
 #define LARGE (512 << 10)
 #define READ_BYTES (1 << 20)
 #define PING 64
-#define PINGS 20000
 
 struct job {
     size_t chunk; /* 0: pages */
@@ -201,61 +200,72 @@ static void gnutls_all(gnutls_session_t s, char *b)
     }
 }
 
-static void gnutls_ping(int fd, int server)
+static void gnutls_trip(void *of)
 {
-    gnutls_session_t s = bench_gnutls(fd, server);
     char b[PING] = "";
 
-    bench_begin();
-    for (int i = 0; i < PINGS; i++) {
-        if (server) {
-            gnutls_all(s, b);
-        }
-        say(s, b, PING);
-        if (!server) {
-            gnutls_all(s, b);
-        }
-    }
-    bench_end();
+    say(of, b, PING);
+    gnutls_all(of, b);
 }
 
 static void gnutls_client(int fd, const void *arg)
 {
+    gnutls_session_t s = bench_gnutls(fd, 0);
+
     (void)arg;
-    gnutls_ping(fd, 0);
+    bench_begin();
+    bench_ping(BENCH_PINGS, gnutls_trip, s);
+    bench_end();
 }
 
 static void gnutls_server(int fd, const void *arg)
 {
+    gnutls_session_t s = bench_gnutls(fd, 1);
+    char b[PING];
+
     (void)arg;
-    gnutls_ping(fd, 1);
-}
-
-static void qio_ping(int fd, const struct job *j, int server)
-{
-    QIOChannel *ioc = channel(fd, j, server);
-    char b[PING] = "";
-
     bench_begin();
-    for (int i = 0; i < PINGS; i++) {
-        if ((server && qio_channel_read_all(ioc, b, PING, NULL) < 0) ||
-            qio_channel_write_all(ioc, b, PING, NULL) < 0 ||
-            (!server && qio_channel_read_all(ioc, b, PING, NULL) < 0)) {
-            bench_fail("ping-pong");
-        }
+    for (int i = 0; i < BENCH_PINGS; i++) {
+        gnutls_all(s, b);
+        say(s, b, PING);
     }
     bench_end();
-    qio_channel_unref(ioc);
+}
+
+static void qio_trip(void *of)
+{
+    char b[PING] = "";
+
+    if (qio_channel_write_all(of, b, PING, NULL) < 0 ||
+        qio_channel_read_all(of, b, PING, NULL) < 0) {
+        bench_fail("ping");
+    }
 }
 
 static void qio_client(int fd, const void *arg)
 {
-    qio_ping(fd, arg, 0);
+    QIOChannel *ioc = channel(fd, arg, 0);
+
+    bench_begin();
+    bench_ping(BENCH_PINGS, qio_trip, ioc);
+    bench_end();
+    qio_channel_unref(ioc);
 }
 
 static void qio_server(int fd, const void *arg)
 {
-    qio_ping(fd, arg, 1);
+    QIOChannel *ioc = channel(fd, arg, 1);
+    char b[PING];
+
+    bench_begin();
+    for (int i = 0; i < BENCH_PINGS; i++) {
+        if (qio_channel_read_all(ioc, b, PING, NULL) < 0 ||
+            qio_channel_write_all(ioc, b, PING, NULL) < 0) {
+            bench_fail("pong");
+        }
+    }
+    bench_end();
+    qio_channel_unref(ioc);
 }
 
 /* ---- the table ---- */
@@ -393,14 +403,12 @@ static void ping_pong(int runs)
     if (!bench_wanted(name)) {
         return;
     }
-    bench_compare(c, 3, runs, r);
-    printf("%s: GnuTLS %.1f us, qio %.1f us, "
-           "aead %.1f us\n",
-           name, r[0].seconds / PINGS * 1e6, r[1].seconds / PINGS * 1e6,
-           r[2].seconds / PINGS * 1e6);
+    bench_compare(c, 3, BENCH_PING_RUNS(runs), r);
+    printf("%s: GnuTLS %.1f us, qio %.1f us, aead %.1f us\n", name,
+           r[0].latency * 1e6, r[1].latency * 1e6, r[2].latency * 1e6);
     bench_row(name);
     for (int i = 0; i < 2; i++) {
-        bar("time over GnuTLS", i, 1 / r[1 + i].speed_ratio, 1.05, 0);
+        bar("median latency over GnuTLS", i, r[1 + i].latency_ratio, 1.05, 0);
     }
 }
 

@@ -28,6 +28,7 @@ struct marks {
     double end;
     double cpu_begin;
     double cpu_end;
+    double latency;
     int trace;
     volatile int counting;
 };
@@ -73,6 +74,26 @@ void bench_end(void)
     mine->end = bench_now();
     mine->cpu_end = cpu();
     mine->counting = 0;
+}
+
+void bench_ping(int n, void (*trip)(void *of), void *of)
+{
+    double *t = calloc((size_t)n, sizeof(*t));
+    double then = bench_now();
+
+    if (!t) {
+        bench_fail("out of memory");
+    }
+    for (int i = 0; i < n; i++) {
+        double now;
+
+        trip(of);
+        now = bench_now();
+        t[i] = now - then;
+        then = now;
+    }
+    mine->latency = bench_median(t, n);
+    free(t);
 }
 
 static void tcp_pair(int fds[2])
@@ -209,6 +230,7 @@ static uint64_t run(const struct bench_case *c, struct bench_result *r,
     r->seconds = m[1].end - m[0].begin;
     r->send_cpu = m[0].cpu_end - m[0].cpu_begin;
     r->recv_cpu = m[1].cpu_end - m[1].cpu_begin;
+    r->latency = m[0].latency;
     munmap(m, 2 * sizeof(*m));
     return calls;
 }
@@ -244,7 +266,7 @@ static void summarize(const struct bench_result *of,
                       const struct bench_result *first, int runs,
                       struct bench_result *r)
 {
-    double v[6][MAX_RUNS];
+    double v[8][MAX_RUNS];
 
     for (int k = 0; k < runs; k++) {
         v[0][k] = of[k].seconds;
@@ -254,6 +276,8 @@ static void summarize(const struct bench_result *of,
         v[4][k] = of[k].recv_cpu / first[k].recv_cpu;
         v[5][k] = (of[k].send_cpu + of[k].recv_cpu) /
                   (first[k].send_cpu + first[k].recv_cpu);
+        v[6][k] = of[k].latency;
+        v[7][k] = of[k].latency > 0 ? of[k].latency / first[k].latency : 0;
     }
     r->seconds = bench_median(v[0], runs);
     r->send_cpu = bench_median(v[1], runs);
@@ -261,6 +285,8 @@ static void summarize(const struct bench_result *of,
     r->speed_ratio = bench_median(v[3], runs);
     r->recv_cpu_ratio = bench_median(v[4], runs);
     r->cpu_ratio = bench_median(v[5], runs);
+    r->latency = bench_median(v[6], runs);
+    r->latency_ratio = bench_median(v[7], runs);
 }
 
 static void against_each(const struct bench_result *all, size_t i, size_t n,

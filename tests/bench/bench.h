@@ -39,10 +39,22 @@ struct bench_result {
     double cpu_ratio; /* of both ends together */
     /* The same speed ratio against each of the cases. */
     double speed_against[BENCH_CASES];
+    /* Of a ping-pong: the median round trip in seconds, and over the first
+     * case's; else 0. */
+    double latency;
+    double latency_ratio;
 };
 
 void bench_begin(void);
 void bench_end(void);
+
+/* Latency drifts from second to second: many short runs tell more of it than a
+ * few long ones. */
+#define BENCH_PINGS 4000
+#define BENCH_PING_RUNS(runs) ((runs) < 20 ? 5 * (runs) : 100)
+/* Between bench_begin() and bench_end(), in the end that begins: time `n` round
+ * trips, each a call of trip(of). */
+void bench_ping(int n, void (*trip)(void *of), void *of);
 
 void bench_run(const struct bench_case *c, struct bench_result *r);
 /* System calls of the receiving (or sending) process between its marks. */
