@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* Large pieces: few system calls, and TLS opens many records at once. */
-#define CHUNK (1024 * 1024)
+#define CHUNK (512 * 1024) /* as much as a TLS channel sends at once */
 /* Pieces moved before others have their turn. */
 #define TURN 4
 /* A whole stream followed by so much silence is at its end, when the source
