@@ -110,9 +110,8 @@ int main(int argc, char **argv)
 
     bench_options(argc, argv, &runs, &mib);
     bench_tls_setup();
-    printf("tls-recv: TLS 1.3 AES-256-GCM over TCP, %d MiB, median of %d "
-           "runs\n",
-           mib, runs);
+    printf("tls-recv: TLS 1.3 %s over TCP, %d MiB, median of %d runs\n",
+           BENCH_CIPHER, mib, runs);
     for (size_t i = 0; i < 2; i++) {
         struct job j = {record[i], (uint64_t)mib << 20};
         struct bench_case c[2] = {

@@ -127,9 +127,8 @@ int main(int argc, char **argv)
 
     bench_options(argc, argv, &runs, &mib);
     bench_tls_setup();
-    printf("tls-send: TLS 1.3 AES-256-GCM over TCP, %d MiB, median of %d "
-           "runs\n",
-           mib, runs);
+    printf("tls-send: TLS 1.3 %s over TCP, %d MiB, median of %d runs\n",
+           BENCH_CIPHER, mib, runs);
     for (size_t i = 0; i < 3; i++) {
         struct job j = {what[i].chunk, (uint64_t)mib << 20};
         struct bench_case c[2] = {

@@ -7,11 +7,12 @@
 #include <gnutls/gnutls.h>
 #include <qio/qio.h>
 
-/* TLS 1.3 with AES-256-GCM, what a QEMU with certificates negotiates. */
-#define BENCH_CIPHER "AES-256-GCM"
+/* The cipher whose costs vary least between libraries and machines: with a
+ * longer key the ratios say more of it and less of what moves the records. */
+#define BENCH_CIPHER "AES-128-GCM"
 #define BENCH_PRIORITY                                                         \
     "NORMAL:-VERS-ALL:+VERS-TLS1.3:-CIPHER-ALL:+" BENCH_CIPHER
-#define BENCH_SUITE "TLS_AES_256_GCM_SHA384" /* OpenSSL's name for it */
+#define BENCH_SUITE "TLS_AES_128_GCM_SHA256" /* OpenSSL's name for it */
 
 /* Makes a certificate in a temporary directory, removed at exit. */
 void bench_tls_setup(void);
