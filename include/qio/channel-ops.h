@@ -47,7 +47,23 @@ typedef enum QIOChannelQuery {
     QIO_CHANNEL_QUERY_PEER_CRED,      /* out: struct QIOPeerCred * */
     QIO_CHANNEL_QUERY_PEER_NAME,      /* out: const char **, the host name the
                                          caller asked to reach; borrowed */
+    QIO_CHANNEL_QUERY_SPLICE,         /* out: struct QIOChannelSplice *; of
+                                         leaves with the splice slots */
 } QIOChannelQuery;
+
+/* What the kernel moves bytes from and to, as it decides whether that is
+ * cheaper than reading and writing them. */
+typedef enum QIOChannelSpliceKind {
+    QIO_CHANNEL_SPLICE_NONE, /* read and write */
+    QIO_CHANNEL_SPLICE_PIPE,
+    QIO_CHANNEL_SPLICE_TCP,
+    QIO_CHANNEL_SPLICE_UNIX, /* a unix stream socket */
+} QIOChannelSpliceKind;
+
+struct QIOChannelSplice {
+    QIOChannelSpliceKind in;  /* what readv reads from */
+    QIOChannelSpliceKind out; /* what writev writes to */
+};
 
 struct QIOPeerCred {
     pid_t pid;
@@ -163,6 +179,20 @@ struct QIOChannelOps {
      * again", as the kernel tells there of what it has sent. Optional: none is.
      */
     int (*settle)(QIOChannel *ioc, QIOError **errp);
+
+    /* splice_in: readv, but the kernel moves up to len bytes into the pipe
+     * `fd`, which is empty. splice_out: writev, but the bytes are the next len
+     * of the pipe `fd`, which holds so many. For copying between leaves; never
+     * asked of a layer, as the bytes would pass it unchanged.
+     * Results as readv and writev, and 0 (which needs not mean the end) or -1
+     * with QIO_ERROR_UNSUPPORTED: nothing was moved, the core goes on with
+     * readv or writev. flags: QIO_CHANNEL_TRY_MAY_BLOCK; without it they must
+     * not wait, whatever the descriptor's mode.
+     * Optional, with QIO_CHANNEL_QUERY_SPLICE: not supported. */
+    ssize_t (*splice_in)(QIOChannel *ioc, int fd, size_t len, int flags,
+                         QIOError **errp);
+    ssize_t (*splice_out)(QIOChannel *ioc, int fd, size_t len, int flags,
+                          QIOError **errp);
 };
 
 /* ---- construction ---- */

@@ -271,6 +271,9 @@ QIO_API int qio_channel_write_all(QIOChannel *ioc, const void *buf, size_t len,
  * bytes (0: no limit) are through. Does not shut dst down.
  * copied: may be NULL; the bytes that reached dst, on failure too.
  * The channels' timeouts are for each read and each write, not for the whole.
+ * Between pipes, TCP and unix sockets without a layer the kernel moves the
+ * bytes where that is cheaper (splice(2), through a pipe made for the call);
+ * where it cannot, they are read and written.
  * Returns: 0, or -1; the message names the side that failed. Since: 0.1
  */
 QIO_API int qio_channel_copy(QIOChannel *src, QIOChannel *dst, uint64_t limit,

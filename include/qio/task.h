@@ -157,6 +157,8 @@ QIO_API QIOTask *qio_channel_bye_async(QIOChannel *ioc, QIOLoop *loop,
  * QIO_COPY_BOTH_WAYS also from b to a until b ends. When one side ends, the
  * other side's WRITE is shut down and flushed: a half-close travels. Not more
  * than 256 KiB wait in each direction: a slow reader slows the writer down.
+ * The kernel moves the bytes where qio_channel_copy() lets it, but with a socket
+ * made by the caller only if that is O_NONBLOCK; the library's own become so.
  * The task ends when every direction has ended, or at the first failure.
  * flags: QIO_COPY_*. Bytes: qio_task_bytes(), qio_task_bytes_back(); the
  * message names the side that failed. Since: 0.1

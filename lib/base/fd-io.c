@@ -5,6 +5,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -284,31 +285,52 @@ ssize_t qiop_fd_readv(int fd, const struct iovec *iov, size_t niov,
     return ret < 0 ? io_failed(errp, "cannot read") : ret;
 }
 
+struct sigpipe_guard {
+    bool on;
+    sigset_t sigpipe, old;
+};
+
 /* A SIGPIPE that was pending before is the program's, a new one is ours. It is
  * sent to the writing thread, so nobody else can be meant. */
-static ssize_t writev_sigpipe_blocked(int fd, const struct iovec *iov, int niov)
+static void sigpipe_block(struct sigpipe_guard *g)
 {
-    const struct timespec zero = {0, 0};
-    sigset_t sigpipe, pending, old;
-    int saved;
-    ssize_t ret;
+    sigset_t pending;
 
-    sigemptyset(&sigpipe);
-    sigaddset(&sigpipe, SIGPIPE);
+    sigemptyset(&g->sigpipe);
+    sigaddset(&g->sigpipe, SIGPIPE);
     sigemptyset(&pending);
     sigpending(&pending);
-    if (sigismember(&pending, SIGPIPE)) {
-        return writev(fd, iov, niov);
+    g->on = !sigismember(&pending, SIGPIPE);
+    if (g->on) {
+        pthread_sigmask(SIG_BLOCK, &g->sigpipe, &g->old);
     }
-    pthread_sigmask(SIG_BLOCK, &sigpipe, &old);
-    ret = writev(fd, iov, niov);
-    saved = errno;
-    if (ret < 0 && saved == EPIPE) {
-        while (sigtimedwait(&sigpipe, NULL, &zero) < 0 && errno == EINTR) {
+}
+
+/* raised: the call may have raised one. Keeps errno. */
+static void sigpipe_restore(struct sigpipe_guard *g, bool raised)
+{
+    const struct timespec zero = {0, 0};
+    int saved = errno;
+
+    if (!g->on) {
+        return;
+    }
+    if (raised) {
+        while (sigtimedwait(&g->sigpipe, NULL, &zero) < 0 && errno == EINTR) {
         }
     }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    pthread_sigmask(SIG_SETMASK, &g->old, NULL);
     errno = saved;
+}
+
+static ssize_t writev_sigpipe_blocked(int fd, const struct iovec *iov, int niov)
+{
+    struct sigpipe_guard guard;
+    ssize_t ret;
+
+    sigpipe_block(&guard);
+    ret = writev(fd, iov, niov);
+    sigpipe_restore(&guard, ret < 0 && errno == EPIPE);
     return ret;
 }
 
@@ -343,4 +365,41 @@ ssize_t qiop_fd_writev(int fd, const struct iovec *iov, size_t niov,
         return -1;
     }
     return ret;
+}
+
+/* What splice(2) says when it cannot, rather than when the bytes cannot. */
+static bool splice_refused(int sys_errno)
+{
+    switch (sys_errno) {
+    case EINVAL:
+    case ENOSYS:
+    case EOPNOTSUPP:
+    case EPERM:
+    case EACCES:
+    case ENOMEM:
+        return true;
+    default:
+        return false;
+    }
+}
+
+ssize_t qiop_fd_splice(int from, int to, size_t len, bool may_block,
+                       const char *what, QIOError **errp)
+{
+    unsigned flags = may_block ? 0 : SPLICE_F_NONBLOCK;
+    struct sigpipe_guard guard;
+    ssize_t ret;
+
+    sigpipe_block(&guard);
+    do {
+        ret = splice(from, NULL, to, NULL, len, flags);
+    } while (ret < 0 && errno == EINTR);
+    /* A signal comes with a count, too, when the peer went in the middle. */
+    sigpipe_restore(&guard, ret < 0 ? errno == EPIPE : (size_t)ret < len);
+    if (ret < 0 && splice_refused(errno)) {
+        qio_error_set(errp, QIO_ERROR_UNSUPPORTED, errno,
+                      "the kernel cannot splice this");
+        return -1;
+    }
+    return ret < 0 ? io_failed(errp, what) : ret;
 }

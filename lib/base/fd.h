@@ -78,6 +78,16 @@ ssize_t qiop_fd_readv(int fd, const struct iovec *iov, size_t niov,
 ssize_t qiop_fd_writev(int fd, const struct iovec *iov, size_t niov,
                        QIOError **errp);
 
+/*
+ * One try of splice(), one of the two being a pipe; never a SIGPIPE. Results as
+ * above, and -1 with QIO_ERROR_UNSUPPORTED when the kernel does not do it with
+ * these descriptors: nothing was moved then. what: "cannot read".
+ * Without may_block the call does not wait for the pipe, nor for a unix socket
+ * that is read from; for any other socket O_NONBLOCK decides.
+ */
+ssize_t qiop_fd_splice(int from, int to, size_t len, bool may_block,
+                       const char *what, QIOError **errp);
+
 /* Store the error for a failed I/O system call: EPIPE, ECONNRESET and their
  * like become QIO_ERROR_BROKEN, else QIO_ERROR_SYSTEM. what: "cannot read". */
 void qiop_fd_io_error(QIOError **errp, int sys_errno, const char *what);

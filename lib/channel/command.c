@@ -67,6 +67,54 @@ static ssize_t command_writev(QIOChannel *ioc, const struct iovec *iov,
     return n;
 }
 
+/* A command that is not connected says so where it is read or written. */
+static ssize_t command_splice_in(QIOChannel *ioc, int pipe_fd, size_t len,
+                                 int flags, QIOError **errp)
+{
+    struct qiop_command *c = qio_channel_private(ioc);
+
+    (void)flags;
+    if (c->child.stdout_fd < 0) {
+        return no_pipe(c, "output", errp);
+    }
+    return name_command(c,
+                        qiop_fd_splice(c->child.stdout_fd, pipe_fd, len, false,
+                                       "cannot read", errp),
+                        errp);
+}
+
+static ssize_t command_splice_out(QIOChannel *ioc, int pipe_fd, size_t len,
+                                  int flags, QIOError **errp)
+{
+    struct qiop_command *c = qio_channel_private(ioc);
+    ssize_t n;
+
+    (void)flags;
+    pthread_mutex_lock(&c->stdin_lock);
+    n = c->child.stdin_fd < 0
+            ? no_pipe(c, "input", errp)
+            : name_command(c,
+                           qiop_fd_splice(pipe_fd, c->child.stdin_fd, len,
+                                          false, "cannot write", errp),
+                           errp);
+    pthread_mutex_unlock(&c->stdin_lock);
+    return n;
+}
+
+static int command_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
+                         QIOError **errp)
+{
+    (void)ioc;
+    if (what == QIO_CHANNEL_QUERY_SPLICE) {
+        *(struct QIOChannelSplice *)out = (struct QIOChannelSplice){
+            QIO_CHANNEL_SPLICE_PIPE, QIO_CHANNEL_SPLICE_PIPE};
+        return 0;
+    }
+    qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
+                  "a command channel cannot tell that");
+    return -1;
+}
+
 /* A direction without a pipe is ready: trying it tells why it is not. Standard
  * error is emptied whoever waits for whatever, since the command may go on only
  * then. */
@@ -159,7 +207,10 @@ static const QIOChannelOps command_ops = {
     .poll = command_poll,
     .shutdown = command_shutdown,
     .close = command_close,
+    .query = command_query,
     .finalize = command_finalize,
+    .splice_in = command_splice_in,
+    .splice_out = command_splice_out,
 };
 
 /* ---- starting ---- */

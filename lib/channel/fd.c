@@ -22,6 +22,7 @@ struct side {
     int retired;   /* the number that it had, kept until the channel closes */
     bool waits;    /* a pipe, tty ...; a file is always ready */
     bool socket;
+    bool pipe;
     bool pty;            /* the master of a pseudo terminal */
     atomic_bool restore; /* O_NONBLOCK was off before us */
 };
@@ -149,6 +150,60 @@ static ssize_t fd_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     }
     pthread_mutex_unlock(&c->lock);
     return n;
+}
+
+/* ---- bytes that the kernel moves ---- */
+
+static ssize_t no_pipe(QIOError **errp)
+{
+    qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0, "the descriptor is no pipe");
+    return -1;
+}
+
+static ssize_t fd_splice_in(QIOChannel *ioc, int pipe_fd, size_t len, int flags,
+                            QIOError **errp)
+{
+    struct fd_channel *c = qio_channel_private(ioc);
+    int fd = atomic_load(&c->r.fd);
+
+    (void)flags;
+    if (fd < 0 || !c->r.pipe) {
+        return no_pipe(errp);
+    }
+    return qiop_fd_splice(fd, pipe_fd, len, false, "cannot read", errp);
+}
+
+static ssize_t fd_splice_out(QIOChannel *ioc, int pipe_fd, size_t len,
+                             int flags, QIOError **errp)
+{
+    struct fd_channel *c = qio_channel_private(ioc);
+    ssize_t n;
+    int fd;
+
+    (void)flags;
+    pthread_mutex_lock(&c->lock);
+    fd = atomic_load(&c->w.fd);
+    n = fd < 0 || !c->w.pipe
+            ? no_pipe(errp)
+            : qiop_fd_splice(pipe_fd, fd, len, false, "cannot write", errp);
+    pthread_mutex_unlock(&c->lock);
+    return n;
+}
+
+static int fd_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
+                    QIOError **errp)
+{
+    struct fd_channel *c = qio_channel_private(ioc);
+    struct QIOChannelSplice *splice = out;
+
+    if (what != QIO_CHANNEL_QUERY_SPLICE) {
+        qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
+                      "an fd channel cannot tell that");
+        return -1;
+    }
+    splice->in = c->r.pipe ? QIO_CHANNEL_SPLICE_PIPE : QIO_CHANNEL_SPLICE_NONE;
+    splice->out = c->w.pipe ? QIO_CHANNEL_SPLICE_PIPE : QIO_CHANNEL_SPLICE_NONE;
+    return 0;
 }
 
 /* A missing direction is reported as ready: the call fails at once. */
@@ -344,7 +399,10 @@ static const QIOChannelOps fd_ops = {
     .seek = fd_seek,
     .preadv = fd_preadv,
     .pwritev = fd_pwritev,
+    .query = fd_query,
     .finalize = fd_finalize,
+    .splice_in = fd_splice_in,
+    .splice_out = fd_splice_out,
 };
 
 /* ---- construction ---- */
@@ -384,6 +442,7 @@ static int side_init(struct side *side, int fd, QIOError **errp)
     }
     side->waits = !S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode);
     side->socket = S_ISSOCK(st.st_mode);
+    side->pipe = S_ISFIFO(st.st_mode);
     side->pty = S_ISCHR(st.st_mode) && ioctl(fd, TIOCGPTN, &n) == 0;
     if (side->waits) {
         if (qiop_fd_set_nonblock(fd, true, &was, errp) < 0) {

@@ -4,6 +4,7 @@
 #include "channel/socket-priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +52,7 @@ QIOChannel *qiop_socket_new(const QIOChannelOps *ops, const QIOAddress *addr,
             goto fail;
         }
     }
+    s->ours = true;
     s->dial = qiop_dial_new(addr, errp);
     if (!s->dial) {
         goto fail;
@@ -223,6 +225,23 @@ ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
     return n;
 }
 
+/* Of a write that failed, under send_lock. */
+static int write_cause(struct qiop_socket *s, QIOError *const *errp)
+{
+    keep_cause(s, errp);
+    return atomic_load(&s->cause);
+}
+
+/* Instead of a mere EPIPE. */
+static void tell_cause(int cause, QIOError **errp)
+{
+    if (cause && qio_error_errno(*errp) == EPIPE) {
+        qio_error_free(*errp);
+        *errp = NULL;
+        qiop_fd_io_error(errp, cause, "cannot write");
+    }
+}
+
 ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
                          size_t niov, bool passing, const int *fds, size_t nfds,
                          int flags, QIOError **errp)
@@ -245,15 +264,92 @@ ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
         n = qiop_fd_send(fd, iov, niov, how, errp);
     }
     if (n == -1) {
-        keep_cause(s, errp);
-        cause = atomic_load(&s->cause);
+        cause = write_cause(s, errp);
     }
     pthread_mutex_unlock(&s->send_lock);
-    if (cause && qio_error_errno(*errp) == EPIPE) {
-        qio_error_free(*errp);
-        *errp = NULL;
-        qiop_fd_io_error(errp, cause, "cannot write");
+    tell_cause(cause, errp);
+    return n;
+}
+
+/* ---- bytes that the kernel moves ---- */
+
+/*
+ * splice(2) knows no MSG_DONTWAIT. With a blocking socket it waits, for input
+ * and in the middle of output, past deadlines and in a loop's thread. Looking
+ * with poll(2) before is not enough: "writable" does not mean that all will
+ * fit. So O_NONBLOCK it must be, unless waiting is what the caller wants. The
+ * flag belongs to the open file: it is set only where nobody else can have a
+ * use for it, and stays, as reads and writes here do not depend on it; with
+ * somebody else's socket there is no splicing then. Returns whether there is.
+ */
+static bool will_not_wait(const struct qiop_socket *s, int fd, int flags)
+{
+    int now;
+
+    if (flags & QIO_CHANNEL_TRY_MAY_BLOCK) {
+        return true;
     }
+    now = fcntl(fd, F_GETFL);
+    if (now >= 0 && (now & O_NONBLOCK)) {
+        return true;
+    }
+    return s->ours && qiop_fd_set_nonblock(fd, true, NULL, NULL) == 0;
+}
+
+static ssize_t would_wait(QIOError **errp)
+{
+    qio_error_set(errp, QIO_ERROR_UNSUPPORTED, 0,
+                  "the socket may be waiting in its calls");
+    return -1;
+}
+
+void qiop_socket_own(QIOChannel *ioc)
+{
+    struct qiop_socket *s = qiop_socket_of(ioc);
+
+    if (s) {
+        s->ours = true;
+    }
+}
+
+/* A failure is told once, so it is told here and in recv's words. */
+ssize_t qiop_socket_splice_in(QIOChannel *ioc, int pipe_fd, size_t len,
+                              int flags, QIOError **errp)
+{
+    struct qiop_socket *s = qio_channel_private(ioc);
+    int fd = atomic_load(&s->fd);
+    ssize_t n;
+
+    if (!will_not_wait(s, fd, flags)) {
+        return would_wait(errp);
+    }
+    n = qiop_fd_splice(fd, pipe_fd, len, flags & QIO_CHANNEL_TRY_MAY_BLOCK,
+                       "cannot read from the socket", errp);
+    if (n == -1) {
+        keep_cause(s, errp);
+    }
+    return n;
+}
+
+ssize_t qiop_socket_splice_out(QIOChannel *ioc, int pipe_fd, size_t len,
+                               int flags, QIOError **errp)
+{
+    struct qiop_socket *s = qio_channel_private(ioc);
+    int fd = atomic_load(&s->fd);
+    int cause = 0;
+    ssize_t n;
+
+    if (!will_not_wait(s, fd, flags)) {
+        return would_wait(errp);
+    }
+    pthread_mutex_lock(&s->send_lock);
+    n = qiop_fd_splice(pipe_fd, fd, len, flags & QIO_CHANNEL_TRY_MAY_BLOCK,
+                       "cannot write to the socket", errp);
+    if (n == -1) {
+        cause = write_cause(s, errp);
+    }
+    pthread_mutex_unlock(&s->send_lock);
+    tell_cause(cause, errp);
     return n;
 }
 

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <qio/channel-ops.h>
 
 struct qiop_dial;
@@ -28,6 +29,7 @@ struct qiop_socket {
     atomic_int patience;    /* of recv(2), see recv_patience */
     atomic_bool send_sized; /* the send buffer has the size it is to have */
     _Atomic(struct qiop_zerocopy *) zerocopy; /* NULL: not asked for */
+    bool ours; /* made here: nobody else has a use for its O_NONBLOCK */
 };
 
 /* The channel types made of this. */
@@ -55,6 +57,15 @@ ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
 ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
                          size_t niov, bool passing, const int *fds, size_t nfds,
                          int flags, QIOError **errp);
+
+/* ioc was made of a descriptor that the library made, not of a caller's. */
+void qiop_socket_own(QIOChannel *ioc);
+
+/* The splice slots. */
+ssize_t qiop_socket_splice_in(QIOChannel *ioc, int pipe_fd, size_t len,
+                              int flags, QIOError **errp);
+ssize_t qiop_socket_splice_out(QIOChannel *ioc, int pipe_fd, size_t len,
+                               int flags, QIOError **errp);
 
 /* Writes without a copy, for a TCP socket that is connected; once is enough. */
 int qiop_socket_start_zerocopy(struct qiop_socket *s, QIOError **errp);

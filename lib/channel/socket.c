@@ -51,6 +51,17 @@ static void socket_set_delay(QIOChannel *ioc, bool enabled)
     set_tcp_option(ioc, TCP_NODELAY, !enabled);
 }
 
+static int tcp_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
+                     QIOError **errp)
+{
+    if (what == QIO_CHANNEL_QUERY_SPLICE) {
+        *(struct QIOChannelSplice *)out = (struct QIOChannelSplice){
+            QIO_CHANNEL_SPLICE_TCP, QIO_CHANNEL_SPLICE_TCP};
+        return 0;
+    }
+    return qiop_socket_query(ioc, what, out, errp);
+}
+
 const QIOChannelOps qiop_socket_tcp_ops = {
     .size = sizeof(QIOChannelOps),
     .name = "socket",
@@ -67,9 +78,11 @@ const QIOChannelOps qiop_socket_tcp_ops = {
     .close = qiop_socket_close,
     .set_cork = socket_set_cork,
     .set_delay = socket_set_delay,
-    .query = qiop_socket_query,
+    .query = tcp_query,
     .finalize = qiop_socket_finalize,
     .settle = qiop_socket_settle,
+    .splice_in = qiop_socket_splice_in,
+    .splice_out = qiop_socket_splice_out,
 };
 
 /* MPTCP and vsock: a socket shut for writing is not always reported as ready

@@ -87,6 +87,11 @@ static int unix_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
     if (what == QIO_CHANNEL_QUERY_PEER_CRED) {
         return query_peer_cred(ioc, out, errp);
     }
+    if (what == QIO_CHANNEL_QUERY_SPLICE) {
+        *(struct QIOChannelSplice *)out = (struct QIOChannelSplice){
+            QIO_CHANNEL_SPLICE_UNIX, QIO_CHANNEL_SPLICE_UNIX};
+        return 0;
+    }
     return qiop_socket_query(ioc, what, out, errp);
 }
 
@@ -107,6 +112,8 @@ const QIOChannelOps qiop_unix_ops = {
     .close = qiop_socket_close,
     .query = unix_query,
     .finalize = qiop_socket_finalize,
+    .splice_in = qiop_socket_splice_in,
+    .splice_out = qiop_socket_splice_out,
 };
 
 QIOChannel *qio_channel_unix_new(const QIOAddress *addr, QIOError **errp)
@@ -152,5 +159,7 @@ int qio_channel_unix_pair(QIOChannel *pair[2], QIOError **errp)
         qiop_fd_close(fds[1]);
         return -1;
     }
+    qiop_socket_own(pair[0]);
+    qiop_socket_own(pair[1]);
     return 0;
 }

@@ -64,6 +64,12 @@ ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
 ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                         const int *fds, size_t nfds, int flags,
                         QIOError **errp);
+/* One try of moving up to len bytes into the empty pipe fd, or out of the pipe
+ * fd. A count, -1, BLOCK, or 0: not this way, read or write them. */
+ssize_t qiop_try_splice_in(QIOChannel *ioc, int fd, size_t len, int flags,
+                           QIOError **errp);
+ssize_t qiop_try_splice_out(QIOChannel *ioc, int fd, size_t len, int flags,
+                            QIOError **errp);
 /* One try for the whole stack; on BLOCK *at is the channel that is stuck. */
 int qiop_try_flush(QIOChannel *ioc, QIOChannel **at, QIOError **errp);
 /* Whether memory written without a copy is free: 0, -1, BLOCK. */
@@ -96,5 +102,7 @@ ssize_t qiop_writev_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
 /* Part of a blocking write: ends when somebody shuts writing down. */
 int qiop_flush_written(QIOChannel *ioc, int64_t deadline, QIOError **errp);
 int64_t qiop_call_deadline(const QIOChannel *ioc);
+/* Which of QIO_CHANNEL_TRY_MAY_* may be said to it, or 0. */
+int qiop_may_block(const QIOChannel *ioc, int64_t deadline);
 
 #endif

@@ -128,6 +128,15 @@ static int query_below(QIOChannel *ioc, QIOChannelQuery what, void *out,
     return qio_channel_query(ioc->base, what, out, errp);
 }
 
+static ssize_t splice_none(QIOChannel *ioc, int fd, size_t len, int flags,
+                           QIOError **errp)
+{
+    (void)fd;
+    (void)len;
+    (void)flags;
+    return unsupported(ioc, "splice", errp);
+}
+
 static int settle_nothing(QIOChannel *ioc, QIOError **errp)
 {
     (void)ioc;
@@ -164,6 +173,8 @@ static void fill_gaps(QIOChannelOps *ops)
         ops->query = below ? query_below : query_none;
     }
     ops->settle = ops->settle ? ops->settle : settle_nothing;
+    ops->splice_in = ops->splice_in ? ops->splice_in : splice_none;
+    ops->splice_out = ops->splice_out ? ops->splice_out : splice_none;
 }
 
 /* A type compiled against an older header has a shorter table. */

@@ -215,6 +215,46 @@ int qiop_try_settle(QIOChannel *ioc, QIOError **errp)
         ioc, qiop_ops_complete(ioc->type).settle(ioc, &err), 0, &err, errp);
 }
 
+/* Refused is 0: to be had by reading and writing. */
+static ssize_t splice_result(QIOChannel *ioc, ssize_t r, size_t most,
+                             unsigned how, QIOError **err, QIOError **errp)
+{
+    if (shut_meanwhile(ioc, r, how, err, errp)) {
+        return -1;
+    }
+    if (r == -1 && qio_error_code(*err) == QIO_ERROR_UNSUPPORTED) {
+        qio_error_free(*err);
+        return 0;
+    }
+    return check_result(ioc, r, most, err, errp);
+}
+
+ssize_t qiop_try_splice_in(QIOChannel *ioc, int fd, size_t len, int flags,
+                           QIOError **errp)
+{
+    QIOError *err = NULL;
+    ssize_t r;
+
+    if (check_usable(ioc, QIO_CHANNEL_SHUTDOWN_READ, errp) < 0) {
+        return -1;
+    }
+    r = qiop_ops_complete(ioc->type).splice_in(ioc, fd, len, flags, &err);
+    return splice_result(ioc, r, len, QIO_CHANNEL_SHUTDOWN_READ, &err, errp);
+}
+
+ssize_t qiop_try_splice_out(QIOChannel *ioc, int fd, size_t len, int flags,
+                            QIOError **errp)
+{
+    QIOError *err = NULL;
+    ssize_t r;
+
+    if (check_usable(ioc, QIO_CHANNEL_SHUTDOWN_WRITE, errp) < 0) {
+        return -1;
+    }
+    r = qiop_ops_complete(ioc->type).splice_out(ioc, fd, len, flags, &err);
+    return splice_result(ioc, r, len, QIO_CHANNEL_SHUTDOWN_WRITE, &err, errp);
+}
+
 static int advance_one(QIOChannel *ioc, QIOError **errp)
 {
     QIOError *err = NULL;

@@ -13,7 +13,7 @@ int64_t qiop_call_deadline(const QIOChannel *ioc)
 
 /* Without a deadline a leaf may wait in its own system call, which saves the
  * failing try and the poll(2); a layer's reader may for a while. */
-static int invitation(const QIOChannel *ioc, int64_t deadline)
+int qiop_may_block(const QIOChannel *ioc, int64_t deadline)
 {
     if (deadline != QIOP_NEVER) {
         return 0;
@@ -30,7 +30,7 @@ ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                         int **fds, size_t *nfds, int flags, int64_t deadline,
                         QIOError **errp)
 {
-    flags |= invitation(ioc, deadline);
+    flags |= qiop_may_block(ioc, deadline);
     for (;;) {
         ssize_t r = qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
 
@@ -48,7 +48,7 @@ ssize_t qiop_writev_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                          const int *fds, size_t nfds, int flags,
                          int64_t deadline, QIOError **errp)
 {
-    flags |= invitation(ioc, deadline);
+    flags |= qiop_may_block(ioc, deadline);
     for (;;) {
         ssize_t r = qiop_try_writev(ioc, iov, niov, fds, nfds, flags, errp);
 

@@ -12,5 +12,7 @@ core_sources = \
 	lib/core/observe.h \
 	lib/core/pollset.c \
 	lib/core/pollset.h \
+	lib/core/splice.c \
+	lib/core/splice.h \
 	lib/core/version.c \
 	lib/core/wait.c

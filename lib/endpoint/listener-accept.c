@@ -7,6 +7,7 @@
 #include <qio/channel-socket.h>
 #include "base/clock.h"
 #include "base/fd.h"
+#include "channel/socket-priv.h"
 
 /* What accept(2) says about a client or its network, not about us. */
 static bool is_clients_trouble(int err)
@@ -46,6 +47,7 @@ int qiop_listener_accept_socket(int listen_fd, QIOChannel **out,
     }
     *out = qio_channel_socket_new_fd(fd, &err);
     if (*out) {
+        qiop_socket_own(*out);
         return 1;
     }
     qiop_fd_close(fd);

@@ -3,16 +3,22 @@
 #include <config.h>
 #include <stdlib.h>
 #include "core/channel.h"
+#include "core/splice.h"
 #include "loop/task.h"
 
 #define BUFFER (256 * 1024)
 /* Rounds of one direction before the other tasks have their turn. */
 #define TURNS 4
+/* So much at once, and the next is worth a pipe. */
+#define BULK (32 * 1024)
 
 struct pump {
     QIOChannel *src, *dst;
     char *buf; /* only while bytes flow */
     size_t begin, end;
+    struct qiop_splice pipe; /* likewise; instead of buf */
+    bool splices;
+    bool bulk;          /* much came last time */
     bool wants_in;      /* from src */
     bool wants_out;     /* to dst */
     QIOChannel *flush;  /* what dst's flushing waits for */
@@ -30,12 +36,30 @@ struct copy {
     QIOWatch *watch[2];
 };
 
-/* 1 progress, 0 the end, -1, BLOCK. */
-static int pump_in(struct pump *p, QIOError **errp)
+static int failed(const char *doing, QIOError **errp)
 {
-    struct iovec iov = {.iov_len = BUFFER};
-    ssize_t n;
+    qio_error_prefix(errp, "%s ", doing);
+    return -1;
+}
 
+/* What is empty by now. */
+static void pump_rest(struct pump *p)
+{
+    free(p->buf);
+    p->buf = NULL;
+    qiop_splice_close(&p->pipe);
+}
+
+static int blocked_in(struct pump *p)
+{
+    /* It may be a long time. */
+    pump_rest(p);
+    p->wants_in = true;
+    return QIO_CHANNEL_ERR_BLOCK;
+}
+
+static int need_buffer(struct pump *p, QIOError **errp)
+{
     if (!p->buf) {
         p->buf = malloc(BUFFER);
     }
@@ -43,26 +67,90 @@ static int pump_in(struct pump *p, QIOError **errp)
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "cannot allocate a buffer");
         return -1;
     }
-    iov.iov_base = p->buf;
-    n = qiop_try_readv(p->src, &iov, 1, NULL, NULL, 0, errp);
+    return 0;
+}
+
+/* As qiop_splice_in(). */
+static ssize_t splice_in(struct pump *p, QIOError **errp)
+{
+    ssize_t n;
+
+    if (!p->splices || !p->bulk || !qiop_splice_open(&p->pipe, BUFFER)) {
+        return 0;
+    }
+    n = qiop_splice_in(&p->pipe, p->src, BUFFER, 0, errp);
+    p->splices = n != 0;
+    return n;
+}
+
+/* 1 progress, 0 the end, -1, BLOCK. */
+static int pump_in(struct pump *p, QIOError **errp)
+{
+    struct iovec iov = {.iov_len = BUFFER};
+    ssize_t n = splice_in(p, errp);
+
+    p->begin = p->end = 0;
+    if (n == 0) {
+        if (need_buffer(p, errp) < 0) {
+            return -1;
+        }
+        iov.iov_base = p->buf;
+        n = qiop_try_readv(p->src, &iov, 1, NULL, NULL, 0, errp);
+        p->end = n > 0 ? (size_t)n : 0;
+        p->ended = n == 0;
+    }
     if (n == QIO_CHANNEL_ERR_BLOCK) {
-        /* It may be a long time. */
-        free(p->buf);
-        p->buf = NULL;
-        p->wants_in = true;
-        return QIO_CHANNEL_ERR_BLOCK;
+        return blocked_in(p);
     }
     if (n < 0) {
-        qio_error_prefix(errp, "reading from ");
-        return -1;
+        return failed("reading from", errp);
     }
-    p->begin = 0;
-    p->end = (size_t)n;
-    p->ended = n == 0;
+    p->bulk = n >= BULK;
     return n > 0;
 }
 
-static int pump_out(struct pump *p, uint64_t *count, QIOError **errp)
+static int blocked_out(struct pump *p)
+{
+    p->wants_out = true;
+    return QIO_CHANNEL_ERR_BLOCK;
+}
+
+/* Empty the pipe, or leave its rest to the buffer. 1, -1, BLOCK. */
+static int splice_out(struct pump *p, uint64_t *count, QIOError **errp)
+{
+    while (p->splices && p->pipe.held > 0) {
+        ssize_t n = qiop_splice_out(&p->pipe, p->dst, 0, errp);
+
+        if (n == QIO_CHANNEL_ERR_BLOCK) {
+            return blocked_out(p);
+        }
+        if (n < 0) {
+            return failed("writing to", errp);
+        }
+        p->splices = n > 0;
+        *count += (uint64_t)n;
+    }
+    return 1;
+}
+
+/* What the target did not take from the pipe. 0 or -1. */
+static int take_held(struct pump *p, QIOError **errp)
+{
+    ssize_t n;
+
+    if (need_buffer(p, errp) < 0) {
+        return -1;
+    }
+    n = qiop_splice_take(&p->pipe, p->buf, BUFFER, errp);
+    if (n < 0) {
+        return failed("writing to", errp);
+    }
+    p->begin = 0;
+    p->end = (size_t)n;
+    return 0;
+}
+
+static int write_out(struct pump *p, uint64_t *count, QIOError **errp)
 {
     while (p->begin < p->end) {
         struct iovec iov = {.iov_base = p->buf + p->begin,
@@ -70,17 +158,30 @@ static int pump_out(struct pump *p, uint64_t *count, QIOError **errp)
         ssize_t n = qiop_try_writev(p->dst, &iov, 1, NULL, 0, 0, errp);
 
         if (n == QIO_CHANNEL_ERR_BLOCK) {
-            p->wants_out = true;
-            return QIO_CHANNEL_ERR_BLOCK;
+            return blocked_out(p);
         }
         if (n < 0) {
-            qio_error_prefix(errp, "writing to ");
-            return -1;
+            return failed("writing to", errp);
         }
         p->begin += (size_t)n;
         *count += (uint64_t)n;
     }
     return 1;
+}
+
+static int pump_out(struct pump *p, uint64_t *count, QIOError **errp)
+{
+    for (;;) {
+        int r = write_out(p, count, errp);
+
+        r = r == 1 ? splice_out(p, count, errp) : r;
+        if (r != 1 || p->pipe.held == 0) {
+            return r;
+        }
+        if (take_held(p, errp) < 0) {
+            return -1;
+        }
+    }
 }
 
 static int pump_flush(struct pump *p, QIOError **errp)
@@ -204,8 +305,7 @@ static void copy_stop(QIOTask *task)
     for (int side = 0; side < 2; side++) {
         qiop_task_unwatch(&c->watch[side]);
         qiop_task_unwatch(&c->pump[side].flushing);
-        free(c->pump[side].buf);
-        c->pump[side].buf = NULL;
+        pump_rest(&c->pump[side]);
     }
 }
 
@@ -242,5 +342,8 @@ QIOTask *qio_channel_copy_async(QIOChannel *a, QIOChannel *b, QIOLoop *loop,
     c->n = flags & QIO_COPY_BOTH_WAYS ? 2 : 1;
     c->pump[0].src = c->pump[1].dst = a;
     c->pump[0].dst = c->pump[1].src = b;
+    for (unsigned i = 0; i < c->n; i++) {
+        c->pump[i].splices = qiop_splice_pays(c->pump[i].src, c->pump[i].dst);
+    }
     return qiop_task_start(task);
 }

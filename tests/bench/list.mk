@@ -1,6 +1,7 @@
 # Programs that measure; built and run by make bench.
 bench_programs = \
 	tests/bench/bench-channels \
+	tests/bench/bench-copy \
 	tests/bench/bench-handshake \
 	tests/bench/bench-loop \
 	tests/bench/bench-plain \
@@ -19,6 +20,9 @@ tests_bench_bench_channels_SOURCES = tests/bench/bench-channels.c \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_channels_LDADD = libqio-migration.la libqio.la \
 	$(GNUTLS_LIBS)
+tests_bench_bench_copy_SOURCES = tests/bench/bench-copy.c \
+	tests/bench/bench.c tests/bench/bench.h
+tests_bench_bench_copy_LDADD = libqio.la
 tests_bench_bench_crowd_SOURCES = tests/bench/bench-crowd.c \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h

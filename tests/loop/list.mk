@@ -8,6 +8,7 @@ loop_tests = \
 	tests/loop/test-nomem \
 	tests/loop/test-open \
 	tests/loop/test-resolve \
+	tests/loop/test-splice \
 	tests/loop/test-task \
 	tests/loop/test-thread \
 	tests/loop/test-threads \
@@ -27,6 +28,7 @@ tests_loop_test_copy_SOURCES = tests/loop/test-copy.c tests/loop/waiter.h
 tests_loop_test_open_SOURCES = tests/loop/test-open.c \
 	tests/loop/opening.h tests/loop/waiter.h
 tests_loop_test_resolve_SOURCES = tests/loop/test-resolve.c tests/loop/waiter.h
+tests_loop_test_splice_SOURCES = tests/loop/test-splice.c tests/loop/waiter.h
 tests_loop_test_thread_SOURCES = tests/loop/test-thread.c tests/loop/waiter.h
 tests_loop_test_threads_SOURCES = tests/loop/test-threads.c tests/loop/waiter.h
 tests_loop_test_transfer_SOURCES = tests/loop/test-transfer.c tests/loop/waiter.h
