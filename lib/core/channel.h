@@ -102,7 +102,9 @@ ssize_t qiop_writev_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
 /* Part of a blocking write: ends when somebody shuts writing down. */
 int qiop_flush_written(QIOChannel *ioc, int64_t deadline, QIOError **errp);
 int64_t qiop_call_deadline(const QIOChannel *ioc);
-/* Which of QIO_CHANNEL_TRY_MAY_* may be said to it, or 0. */
+/* QIO_CHANNEL_TRY_MAY_BLOCK where it may be said, else 0. */
 int qiop_may_block(const QIOChannel *ioc, int64_t deadline);
+/* QIO_CHANNEL_TRY_MAY_WAIT, to a type that can, else 0. */
+int qiop_may_wait(const QIOChannel *ioc);
 
 #endif

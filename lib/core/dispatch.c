@@ -321,11 +321,7 @@ ssize_t qio_channel_try_readv(QIOChannel *ioc, const struct iovec *iov,
 ssize_t qio_channel_wait_readv(QIOChannel *ioc, const struct iovec *iov,
                                size_t niov, QIOError **errp)
 {
-    int flags = ioc->type->flags & QIO_CHANNEL_OPS_CAN_WAIT
-                    ? QIO_CHANNEL_TRY_MAY_WAIT
-                    : 0;
-
-    return qiop_try_readv(ioc, iov, niov, NULL, NULL, flags, errp);
+    return qiop_try_readv(ioc, iov, niov, NULL, NULL, qiop_may_wait(ioc), errp);
 }
 
 ssize_t qio_channel_try_writev(QIOChannel *ioc, const struct iovec *iov,

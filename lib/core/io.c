@@ -12,25 +12,36 @@ int64_t qiop_call_deadline(const QIOChannel *ioc)
 }
 
 /* Without a deadline a leaf may wait in its own system call, which saves the
- * failing try and the poll(2); a layer's reader may for a while. */
+ * failing try and the poll(2). */
 int qiop_may_block(const QIOChannel *ioc, int64_t deadline)
 {
-    if (deadline != QIOP_NEVER) {
+    if (deadline != QIOP_NEVER ||
+        !(ioc->type->flags & QIO_CHANNEL_OPS_CAN_BLOCK)) {
         return 0;
     }
-    if (ioc->type->flags & QIO_CHANNEL_OPS_CAN_BLOCK) {
-        return QIO_CHANNEL_TRY_MAY_BLOCK;
-    }
+    return QIO_CHANNEL_TRY_MAY_BLOCK;
+}
+
+int qiop_may_wait(const QIOChannel *ioc)
+{
     return ioc->type->flags & QIO_CHANNEL_OPS_CAN_WAIT
                ? QIO_CHANNEL_TRY_MAY_WAIT
                : 0;
+}
+
+/* What a leaf may do for ever, the reader of a layer may for a while. */
+static int read_invitation(const QIOChannel *ioc, int64_t deadline)
+{
+    int flags = qiop_may_block(ioc, deadline);
+
+    return flags || deadline != QIOP_NEVER ? flags : qiop_may_wait(ioc);
 }
 
 ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                         int **fds, size_t *nfds, int flags, int64_t deadline,
                         QIOError **errp)
 {
-    flags |= qiop_may_block(ioc, deadline);
+    flags |= read_invitation(ioc, deadline);
     for (;;) {
         ssize_t r = qiop_try_readv(ioc, iov, niov, fds, nfds, flags, errp);
 

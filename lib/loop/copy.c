@@ -191,10 +191,9 @@ static int pump_flush(struct pump *p, QIOError **errp)
 
     if (r == QIO_CHANNEL_ERR_BLOCK) {
         p->flush = at;
-    } else if (r < 0) {
-        qio_error_prefix(errp, "writing to ");
+        return r;
     }
-    return r;
+    return r < 0 ? failed("writing to", errp) : r;
 }
 
 /* A transport that cannot end one direction is left as it is. */

@@ -5,9 +5,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 #include <qio/qio.h>
+#include "bench-ping.h"
 #include "bench.h"
-
-#define PING 64
 
 struct job {
     size_t chunk;
@@ -102,8 +101,8 @@ static void qio_recv(int fd, const void *arg)
 
 static void raw_all(int fd, char *b)
 {
-    for (size_t have = 0; have < PING;) {
-        ssize_t n = read(fd, b + have, PING - have);
+    for (size_t have = 0; have < BENCH_PING;) {
+        ssize_t n = read(fd, b + have, BENCH_PING - have);
 
         if (n <= 0) {
             bench_fail("read");
@@ -114,7 +113,7 @@ static void raw_all(int fd, char *b)
 
 static void raw_say(int fd, const char *b)
 {
-    if (write(fd, b, PING) != PING) {
+    if (write(fd, b, BENCH_PING) != BENCH_PING) {
         bench_fail("write");
     }
 }
@@ -122,7 +121,7 @@ static void raw_say(int fd, const char *b)
 static void raw_trip(void *of)
 {
     const int *fd = of;
-    char b[PING] = "";
+    char b[BENCH_PING] = "";
 
     raw_say(*fd, b);
     raw_all(*fd, b);
@@ -138,7 +137,7 @@ static void raw_client(int fd, const void *arg)
 
 static void raw_server(int fd, const void *arg)
 {
-    char b[PING];
+    char b[BENCH_PING];
 
     (void)arg;
     bench_begin();
@@ -149,42 +148,16 @@ static void raw_server(int fd, const void *arg)
     bench_end();
 }
 
-static void qio_trip(void *of)
-{
-    char b[PING] = "";
-
-    if (qio_channel_write_all(of, b, PING, NULL) < 0 ||
-        qio_channel_read_all(of, b, PING, NULL) < 0) {
-        bench_fail("ping");
-    }
-}
-
 static void qio_client(int fd, const void *arg)
 {
-    QIOChannel *ioc = qio_channel_socket_new_fd(fd, NULL);
-
     (void)arg;
-    bench_begin();
-    bench_ping(BENCH_PINGS, qio_trip, ioc);
-    bench_end();
-    qio_channel_unref(ioc);
+    bench_ping_client(qio_channel_socket_new_fd(fd, NULL));
 }
 
 static void qio_server(int fd, const void *arg)
 {
-    QIOChannel *ioc = qio_channel_socket_new_fd(fd, NULL);
-    char b[PING];
-
     (void)arg;
-    bench_begin();
-    for (int i = 0; i < BENCH_PINGS; i++) {
-        if (qio_channel_read_all(ioc, b, PING, NULL) < 0 ||
-            qio_channel_write_all(ioc, b, PING, NULL) < 0) {
-            bench_fail("pong");
-        }
-    }
-    bench_end();
-    qio_channel_unref(ioc);
+    bench_ping_server(qio_channel_socket_new_fd(fd, NULL));
 }
 
 /* ---- the rows ---- */

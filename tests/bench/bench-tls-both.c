@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "bench-peers.h"
+#include "bench-ping.h"
 #include "bench-tls.h"
 
 #include "bench.h"
@@ -21,7 +22,6 @@
 #define SMALL (64 << 10)
 #define LARGE (512 << 10)
 #define READ_BYTES (1 << 20)
-#define PING 64
 
 struct job {
     size_t chunk; /* 0: pages */
@@ -190,8 +190,8 @@ static void qio_recv(int fd, const void *arg)
 
 static void gnutls_all(gnutls_session_t s, char *b)
 {
-    for (size_t have = 0; have < PING;) {
-        ssize_t n = gnutls_record_recv(s, b + have, PING - have);
+    for (size_t have = 0; have < BENCH_PING;) {
+        ssize_t n = gnutls_record_recv(s, b + have, BENCH_PING - have);
 
         if (n <= 0) {
             bench_fail("gnutls_record_recv");
@@ -202,9 +202,9 @@ static void gnutls_all(gnutls_session_t s, char *b)
 
 static void gnutls_trip(void *of)
 {
-    char b[PING] = "";
+    char b[BENCH_PING] = "";
 
-    say(of, b, PING);
+    say(of, b, BENCH_PING);
     gnutls_all(of, b);
 }
 
@@ -221,51 +221,25 @@ static void gnutls_client(int fd, const void *arg)
 static void gnutls_server(int fd, const void *arg)
 {
     gnutls_session_t s = bench_gnutls(fd, 1);
-    char b[PING];
+    char b[BENCH_PING];
 
     (void)arg;
     bench_begin();
     for (int i = 0; i < BENCH_PINGS; i++) {
         gnutls_all(s, b);
-        say(s, b, PING);
+        say(s, b, BENCH_PING);
     }
     bench_end();
-}
-
-static void qio_trip(void *of)
-{
-    char b[PING] = "";
-
-    if (qio_channel_write_all(of, b, PING, NULL) < 0 ||
-        qio_channel_read_all(of, b, PING, NULL) < 0) {
-        bench_fail("ping");
-    }
 }
 
 static void qio_client(int fd, const void *arg)
 {
-    QIOChannel *ioc = channel(fd, arg, 0);
-
-    bench_begin();
-    bench_ping(BENCH_PINGS, qio_trip, ioc);
-    bench_end();
-    qio_channel_unref(ioc);
+    bench_ping_client(channel(fd, arg, 0));
 }
 
 static void qio_server(int fd, const void *arg)
 {
-    QIOChannel *ioc = channel(fd, arg, 1);
-    char b[PING];
-
-    bench_begin();
-    for (int i = 0; i < BENCH_PINGS; i++) {
-        if (qio_channel_read_all(ioc, b, PING, NULL) < 0 ||
-            qio_channel_write_all(ioc, b, PING, NULL) < 0) {
-            bench_fail("pong");
-        }
-    }
-    bench_end();
-    qio_channel_unref(ioc);
+    bench_ping_server(channel(fd, arg, 1));
 }
 
 /* ---- the table ---- */
@@ -403,7 +377,7 @@ static void calls(uint64_t total)
 
 static void ping_pong(int runs)
 {
-    struct job j = {PING, 0, NULL}, aead = {PING, 0, "aead"};
+    struct job j = {BENCH_PING, 0, NULL}, aead = {BENCH_PING, 0, "aead"};
     struct bench_case c[3] = {
         {BENCH_TCP, gnutls_client, NULL, gnutls_server, NULL},
         {BENCH_TCP, qio_client, &j, qio_server, &j},

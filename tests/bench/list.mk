@@ -42,11 +42,13 @@ tests_bench_bench_loop_SOURCES = tests/bench/bench-loop.c \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_loop_LDADD = libqio.la
 tests_bench_bench_plain_SOURCES = tests/bench/bench-plain.c \
+	tests/bench/bench-ping.c tests/bench/bench-ping.h \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_plain_LDADD = libqio.la
 tests_bench_bench_tls_both_SOURCES = tests/bench/bench-tls-both.c \
 	tests/bench/bench-gio.c tests/bench/bench-libevent.c \
 	tests/bench/bench-openssl.c tests/bench/bench-peers.h \
+	tests/bench/bench-ping.c tests/bench/bench-ping.h \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h
 tests_bench_bench_tls_both_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS) \

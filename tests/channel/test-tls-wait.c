@@ -77,37 +77,37 @@ static void *read_thread(void *opaque)
     return NULL;
 }
 
-START_TEST(shutdown_wakes)
+/* A shutdown by another thread ends a read that waits. */
+static void expect_woken(struct pair *p, QIOChannelShutdown how,
+                         useconds_t after_us)
 {
-    struct pair p;
     QIOError *err = NULL;
     pthread_t thread;
 
-    pair_make(&p, versions[_i]);
-    ck_assert_int_eq(pthread_create(&thread, NULL, read_thread, p.server), 0);
-    usleep(20000);
-    ck_assert_int_eq(
-        qio_channel_shutdown(p.server, QIO_CHANNEL_SHUTDOWN_BOTH, &err), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_thread, p->server), 0);
+    usleep(after_us);
+    ck_assert_int_eq(qio_channel_shutdown(p->server, how, &err), 0);
     pthread_join(thread, NULL);
     qiotest_ok(&err);
+}
+
+START_TEST(shutdown_wakes)
+{
+    struct pair p;
+
+    pair_make(&p, versions[_i]);
+    expect_woken(&p, QIO_CHANNEL_SHUTDOWN_BOTH, 20000);
     pair_free(&p);
 }
 END_TEST
 
-/* A reader that waits in the socket sees nothing of this shutdown there. */
+/* A reader that waits in the socket sees nothing of this one there. */
 START_TEST(shutdown_for_reading_wakes)
 {
     struct pair p;
-    QIOError *err = NULL;
-    pthread_t thread;
 
     pair_make(&p, versions[_i]);
-    ck_assert_int_eq(pthread_create(&thread, NULL, read_thread, p.server), 0);
-    usleep(5000);
-    ck_assert_int_eq(
-        qio_channel_shutdown(p.server, QIO_CHANNEL_SHUTDOWN_READ, &err), 0);
-    pthread_join(thread, NULL);
-    qiotest_ok(&err);
+    expect_woken(&p, QIO_CHANNEL_SHUTDOWN_READ, 5000);
     expect_move(p.server, p.client, "still");
     pair_free(&p);
 }

@@ -256,6 +256,16 @@ static ssize_t patient_readv(QIOChannel *ioc, const struct iovec *iov,
     return qio_channel_wait_readv(qio_channel_base(ioc), iov, niov, errp);
 }
 
+static ssize_t patient_writev(QIOChannel *ioc, const struct iovec *iov,
+                              size_t niov, const int *fds, size_t nfds,
+                              int flags, QIOError **errp)
+{
+    (void)fds;
+    (void)nfds;
+    patient_flags = flags;
+    return qio_channel_try_writev(qio_channel_base(ioc), iov, niov, errp);
+}
+
 static QIOChannel *patient_stack(unsigned leaf_flags, struct leaf **leaf)
 {
     static QIOChannelOps base_ops, ops;
@@ -267,6 +277,7 @@ static QIOChannel *patient_stack(unsigned leaf_flags, struct leaf **leaf)
     ops = opaque_ops;
     ops.flags = QIO_CHANNEL_OPS_CAN_WAIT;
     ops.readv = patient_readv;
+    ops.writev = patient_writev;
     base = qio_channel_alloc(&base_ops, sizeof(**leaf), &err);
     qiotest_ok(&err);
     *leaf = qio_channel_private(base);
@@ -289,6 +300,9 @@ START_TEST(test_invited_to_wait)
     ck_assert_int_eq(qio_channel_read(top, &b, 1, &err), 1);
     ck_assert_int_eq(patient_flags, QIO_CHANNEL_TRY_MAY_WAIT);
     ck_assert_int_eq(leaf->flags, QIO_CHANNEL_TRY_MAY_WAIT);
+    /* Only readers are. */
+    ck_assert_int_eq(qio_channel_write(top, &b, 1, &err), 1);
+    ck_assert_int_eq(patient_flags, 0);
     /* Whoever has a deadline waits where it is kept. */
     qio_channel_set_timeout(top, 60000);
     ck_assert_int_eq(qio_channel_read(top, &b, 1, &err), 1);
