@@ -28,6 +28,7 @@ extern const struct contract_test contract_data_tests[];
 extern const struct contract_test contract_wait_tests[];
 extern const struct contract_test contract_end_tests[];
 extern const struct contract_test contract_fd_tests[];
+extern const struct contract_test contract_cork_tests[];
 
 /* Bytes that depend on their place in the stream. */
 void pattern_fill(uint8_t *buf, size_t len, uint64_t at, unsigned seed);

@@ -24,6 +24,7 @@ static const struct contract_test *const lists[] = {
     contract_wait_tests,
     contract_end_tests,
     contract_fd_tests,
+    contract_cork_tests,
 };
 
 static const struct contract_test *nth_test(int n)

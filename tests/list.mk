@@ -1,5 +1,6 @@
 qiotest_sources = \
 	tests/bufpair.c tests/bufpair.h \
+	tests/contract-cork.c \
 	tests/contract-data.c \
 	tests/contract-end.c \
 	tests/contract-fds.c \

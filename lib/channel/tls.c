@@ -37,6 +37,7 @@ struct tls {
     atomic_bool out_failed;
     atomic_bool out_blocked; /* the base took only a part */
     atomic_bool base_holds;  /* the base accepted what it has not sent */
+    atomic_bool corked;
     atomic_uint shut;
     bool client;
     bool started;
@@ -287,6 +288,13 @@ static ssize_t tls_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     return n;
 }
 
+/* Corked, and less than a batch yet. */
+static bool keeps(struct tls *t)
+{
+    return atomic_load(&t->corked) && !atomic_load(&t->out_failed) &&
+           !qiop_tls_session_output_full(t->session, atomic_load(&t->held));
+}
+
 static ssize_t tls_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                           const int *fds, size_t nfds, int flags,
                           QIOError **errp)
@@ -305,6 +313,9 @@ static ssize_t tls_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
 
         if (n == -1) {
             return -1;
+        }
+        if (n > 0 && keeps(t)) {
+            return n;
         }
         if (push_out(ioc, t, &err) == -1) {
             return write_failed(ioc, t, err, errp);
@@ -497,9 +508,13 @@ static int tls_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
     return qio_channel_query(qio_channel_base(ioc), what, out, errp);
 }
 
+/* The batches made here are what the base is given: its own cork would only
+ * hold back their ends. */
 static void tls_set_cork(QIOChannel *ioc, bool enabled)
 {
-    qio_channel_set_cork(qio_channel_base(ioc), enabled);
+    struct tls *t = qio_channel_private(ioc);
+
+    atomic_store(&t->corked, enabled);
 }
 
 static void tls_set_delay(QIOChannel *ioc, bool enabled)

@@ -220,7 +220,7 @@ int qio_channel_writev_full_all(QIOChannel *ioc, const struct iovec *iov,
             return -1;
         }
     }
-    return ioc->holds_output ? qiop_flush_written(ioc, deadline, errp) : 0;
+    return qiop_flushes(ioc) ? qiop_flush_written(ioc, deadline, errp) : 0;
 }
 
 int qio_channel_writev_all(QIOChannel *ioc, const struct iovec *iov,

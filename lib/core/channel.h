@@ -45,7 +45,8 @@ struct QIOChannel {
     atomic_int wake[2]; /* eventfds, made when somebody first waits, or -1 */
     atomic_bool blocking;
     atomic_int timeout_ms;
-    bool holds_output; /* a flush slot somewhere in the stack */
+    bool holds_output;  /* a flush slot somewhere in the stack */
+    atomic_bool corked; /* such a channel keeps what is written for now */
     pthread_mutex_t observe_lock;
     _Atomic(struct qiop_observer *) observers;
     char *name;
@@ -70,6 +71,8 @@ ssize_t qiop_try_splice_in(QIOChannel *ioc, int fd, size_t len, int flags,
                            QIOError **errp);
 ssize_t qiop_try_splice_out(QIOChannel *ioc, int fd, size_t len, int flags,
                             QIOError **errp);
+/* Whether what was written is to leave without being asked for. */
+bool qiop_flushes(const QIOChannel *ioc);
 /* One try for the whole stack; on BLOCK *at is the channel that is stuck. */
 int qiop_try_flush(QIOChannel *ioc, QIOChannel **at, QIOError **errp);
 /* Whether memory written without a copy is free: 0, -1, BLOCK. */

@@ -347,7 +347,20 @@ int qio_channel_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
 
 void qio_channel_set_cork(QIOChannel *ioc, bool enabled)
 {
+    atomic_store(&ioc->corked, enabled && ioc->holds_output);
     qiop_ops_complete(ioc->type).set_cork(ioc, enabled);
+    if (enabled || !ioc->holds_output) {
+        return;
+    }
+    /* That it fails is for the next write or flush to tell. */
+    if (qiop_try_flush(ioc, NULL, NULL) == QIO_CHANNEL_ERR_BLOCK) {
+        qio_channel_changed(ioc, QIO_EVENT_FLUSH);
+    }
+}
+
+bool qiop_flushes(const QIOChannel *ioc)
+{
+    return ioc->holds_output && !atomic_load(&ioc->corked);
 }
 
 void qio_channel_set_delay(QIOChannel *ioc, bool enabled)

@@ -174,14 +174,14 @@ ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
     flags &= QIO_CHANNEL_WRITE_FLAG_ZERO_COPY;
     if (!qio_channel_is_blocking(ioc)) {
         r = qiop_try_writev(ioc, iov, niov, fds, nfds, flags, errp);
-        if (ioc->holds_output) {
+        if (qiop_flushes(ioc)) {
             qio_channel_changed(ioc, QIO_EVENT_FLUSH);
         }
         return r;
     }
     deadline = qiop_call_deadline(ioc);
     r = qiop_writev_wait(ioc, iov, niov, fds, nfds, flags, deadline, errp);
-    if (r > 0 && ioc->holds_output &&
+    if (r > 0 && qiop_flushes(ioc) &&
         qiop_flush_written(ioc, deadline, errp) < 0) {
         return -1;
     }

@@ -155,7 +155,7 @@ static void push_output(QIOWatch *w, QIOPollSet *set)
     QIOChannel *at = w->ioc;
     int r;
 
-    if (!w->ioc->holds_output || w->flush_told ||
+    if (!qiop_flushes(w->ioc) || w->flush_told ||
         !qio_channel_is_open(w->ioc)) {
         return;
     }

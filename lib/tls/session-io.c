@@ -125,6 +125,11 @@ size_t qiop_tls_session_output_len(struct qiop_tls_session *s)
     return atomic_load(&s->out_len);
 }
 
+bool qiop_tls_session_output_full(struct qiop_tls_session *s, size_t held)
+{
+    return atomic_load(&s->out_len) + held >= s->out_max;
+}
+
 /* ---- reading ---- */
 
 /* Answers of ours that nobody takes: wait before reading more questions. */

@@ -13,8 +13,9 @@
 
 #define OUT_DEFAULT (512u << 10)
 #define IN_START (32u << 10)
-/* A read-ahead that stays in the cache costs less than fewer system calls. */
-#define IN_DEFAULT (256u << 10)
+/* A peer's batch of OUT_DEFAULT in as few reads as it comes in. More would not
+ * stay in the cache, which costs more than the calls. */
+#define IN_DEFAULT (512u << 10)
 #define BUFFER_MAX (64u << 20)
 
 /* Warning alerts in a handshake before we lose patience. */

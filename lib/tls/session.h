@@ -72,6 +72,8 @@ bool qiop_tls_session_output_give(struct qiop_tls_session *s,
 bool qiop_tls_session_output_urgent(struct qiop_tls_session *s);
 /* Bytes not yet taken. */
 size_t qiop_tls_session_output_len(struct qiop_tls_session *s);
+/* Whether they and `held` more are as much as is gathered for one write. */
+bool qiop_tls_session_output_full(struct qiop_tls_session *s, size_t held);
 
 /* ---- plaintext side ---- */
 

@@ -19,6 +19,7 @@ channel_tests = \
 	tests/channel/test-socket \
 	tests/channel/test-tls \
 	tests/channel/test-tls-bye \
+	tests/channel/test-tls-cork \
 	tests/channel/test-tls-duplex \
 	tests/channel/test-tls-handshake \
 	tests/channel/test-tls-upgrade \

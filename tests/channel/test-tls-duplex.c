@@ -99,6 +99,9 @@ static void *writer(void *opaque)
         (void)!qio_channel_write_all(s->ioc, pattern_at(s, pos), n, &err);
         qiotest_ok(&err);
         pos += n;
+        if (step % 8 == 0) {
+            qio_channel_set_cork(s->ioc, step % 16 == 0);
+        }
         if (!s->by_itself && step % 3 == 0) {
             (void)!qio_channel_tls_update_keys(s->ioc, step % 2, &err);
             qiotest_ok(&err);

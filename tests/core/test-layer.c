@@ -153,6 +153,7 @@ static const QIOChannelOps leaf_ops = {
 struct layer {
     char *log;
     bool fail_close;
+    int flushes;
 };
 
 static ssize_t layer_readv(QIOChannel *ioc, const struct iovec *iov,
@@ -177,8 +178,10 @@ static ssize_t layer_writev(QIOChannel *ioc, const struct iovec *iov,
 
 static int layer_flush(QIOChannel *ioc, QIOError **errp)
 {
-    (void)ioc;
+    struct layer *l = qio_channel_private(ioc);
+
     (void)errp;
+    l->flushes++;
     return 0;
 }
 
@@ -325,6 +328,33 @@ START_TEST(test_invited_in_vain)
     ck_assert_int_eq(qio_channel_read(top, &b, 1, &err), 1);
     ck_assert_int_eq(patient_flags, QIO_CHANNEL_TRY_MAY_WAIT);
     ck_assert_int_eq(leaf->flags, 0);
+    qio_channel_unref(top);
+}
+END_TEST
+
+/* Whatever a layer makes of the hint, writes no longer flush it. */
+START_TEST(test_corked_until_asked)
+{
+    struct leaf *leaf;
+    QIOChannel *top = stack(&opaque_ops, &leaf);
+    struct layer *l = qio_channel_private(top);
+    QIOError *err = NULL;
+    char b = 'x';
+
+    ck_assert_int_eq(qio_channel_write(top, &b, 1, &err), 1);
+    ck_assert_int_eq(qio_channel_write_all(top, &b, 1, &err), 0);
+    ck_assert_int_eq(l->flushes, 2);
+    qio_channel_set_cork(top, true);
+    ck_assert_int_eq(qio_channel_write(top, &b, 1, &err), 1);
+    ck_assert_int_eq(qio_channel_write_all(top, &b, 1, &err), 0);
+    ck_assert_int_eq(l->flushes, 2);
+    ck_assert_int_eq(qio_channel_flush(top, &err), 0);
+    ck_assert_int_eq(l->flushes, 3);
+    qio_channel_set_cork(top, false);
+    ck_assert_int_eq(l->flushes, 4);
+    ck_assert_int_eq(qio_channel_write(top, &b, 1, &err), 1);
+    ck_assert_int_eq(l->flushes, 5);
+    qiotest_ok(&err);
     qio_channel_unref(top);
 }
 END_TEST
@@ -503,6 +533,7 @@ int main(void)
 
     tcase_add_test(tc, test_invited_to_wait);
     tcase_add_test(tc, test_invited_in_vain);
+    tcase_add_test(tc, test_corked_until_asked);
     tcase_add_test(tc, test_transparent_asks_below);
     tcase_add_test(tc, test_opaque_stops_everything);
     tcase_add_test(tc, test_close_walks_the_chain);
