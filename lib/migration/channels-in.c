@@ -9,10 +9,6 @@
 #include <config.h>
 #include "channels-priv.h"
 
-#include <poll.h>
-#include <string.h>
-#include <qio/channel-socket.h>
-
 /* ---- failures ---- */
 
 int qiop_lane_failed(const struct qiop_channels *c, const struct qiop_lane *l,
@@ -71,7 +67,7 @@ static int read_header(struct qiop_channels *c, struct qiop_lane *l,
 {
     struct iovec iov = {l->head + l->head_len, QIOP_BLOCK_LEN - l->head_len};
     QIOError *err = NULL;
-    ssize_t n = qio_channel_try_readv(l->ioc, &iov, 1, &err);
+    ssize_t n = qiop_lane_read(l, &iov, 1, &err);
 
     if (n == QIO_CHANNEL_ERR_BLOCK) {
         return 0;
@@ -142,7 +138,7 @@ static ssize_t read_due(struct qiop_channels *c, struct qiop_lane *l,
     if (len == l->left) {
         v[n++] = (struct iovec){l->head, QIOP_BLOCK_LEN};
     }
-    got = qio_channel_try_readv(l->ioc, v, n, &err);
+    got = qiop_lane_read(l, v, n, &err);
     if (got == QIO_CHANNEL_ERR_BLOCK) {
         return got;
     }
@@ -164,41 +160,6 @@ static ssize_t read_due(struct qiop_channels *c, struct qiop_lane *l,
         c->in_err = err;
     }
     return (ssize_t)len;
-}
-
-/* ---- those that nobody reads now ---- */
-
-static int leaf_fd(QIOChannel *ioc)
-{
-    while (qio_channel_base(ioc)) {
-        ioc = qio_channel_base(ioc);
-    }
-    return qio_channel_socket_get_fd(ioc);
-}
-
-/* A connection whose block is not due is not read, so that it is gone has to be
- * looked for. 0 or -1. */
-static int look_at_idle(struct qiop_channels *c, QIOError **errp)
-{
-    struct pollfd v[QIOP_CHANNELS_MAX];
-    QIOError *err = NULL;
-
-    for (unsigned i = 0; i < c->count; i++) {
-        bool idle = c->order.lanes[i].held &&
-                    c->order.lanes[i].block.number != c->order.next;
-
-        v[i] = (struct pollfd){.fd = idle ? leaf_fd(c->lanes[i].ioc) : -1};
-    }
-    if (poll(v, c->count, 0) <= 0) {
-        return 0;
-    }
-    for (unsigned i = 0; i < c->count; i++) {
-        if (v[i].revents & (POLLERR | POLLHUP)) {
-            qio_error_set(&err, QIO_ERROR_BROKEN, 0, "it broke off");
-            return qiop_lane_failed(c, &c->lanes[i], err, errp);
-        }
-    }
-    return 0;
 }
 
 /* ---- the slots ---- */
@@ -225,6 +186,7 @@ static ssize_t read_more(struct qiop_channels *c, const struct iovec *iov,
 ssize_t qiop_channels_read(struct qiop_channels *c, const struct iovec *iov,
                            size_t niov, QIOError **errp)
 {
+    uint64_t before = c->order.next;
     size_t got = 0;
     ssize_t n = 1;
 
@@ -232,8 +194,10 @@ ssize_t qiop_channels_read(struct qiop_channels *c, const struct iovec *iov,
         n = read_more(c, iov, niov, got, &c->in_err);
         got += n > 0 ? (size_t)n : 0;
     }
-    if (n == QIO_CHANNEL_ERR_BLOCK && !got) {
-        (void)look_at_idle(c, &c->in_err);
+    /* Not for each piece of a block, but soon. */
+    if (!c->in_err &&
+        ((n == QIO_CHANNEL_ERR_BLOCK && !got) || c->order.next != before)) {
+        (void)qiop_channels_look(c, &c->in_err);
     }
     /* A failure is told when what came before it has been. */
     if (got) {
@@ -244,6 +208,18 @@ ssize_t qiop_channels_read(struct qiop_channels *c, const struct iovec *iov,
         return -1;
     }
     return n;
+}
+
+/* What progress on this connection waits for. */
+static void poll_lane(const struct qiop_lane *l, bool wanted, QIOPollSet *set)
+{
+    if (wanted && l->early_len) {
+        qio_poll_set_ready(set, QIO_EVENT_IN);
+    } else if (wanted || (l->over && !l->whole)) {
+        qio_poll_set_below(set, l->ioc, QIO_EVENT_IN, QIO_EVENT_IN);
+    } else {
+        qiop_lane_await_end(l, set);
+    }
 }
 
 void qiop_channels_poll_in(struct qiop_channels *c, QIOPollSet *set)
@@ -257,14 +233,11 @@ void qiop_channels_poll_in(struct qiop_channels *c, QIOPollSet *set)
         return;
     }
     for (unsigned i = 0; i < c->count; i++) {
-        unsigned for_what = QIO_EVENT_HUP | QIO_EVENT_ERR;
+        bool wanted =
+            r == (int)i || (r == QIOP_ORDER_MORE && wants_header(c, i));
 
-        if (c->order.lanes[i].ended) {
-            continue;
+        if (!c->order.lanes[i].ended) {
+            poll_lane(&c->lanes[i], wanted, set);
         }
-        if (r == (int)i || (r == QIOP_ORDER_MORE && wants_header(c, i))) {
-            for_what = QIO_EVENT_IN;
-        }
-        qio_poll_set_below(set, c->lanes[i].ioc, for_what, QIO_EVENT_IN);
     }
 }

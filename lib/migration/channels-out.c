@@ -228,6 +228,11 @@ int qiop_channels_flush(struct qiop_channels *c, QIOError **errp)
 
         worst = r ? r : worst;
     }
+    /* While opening, what a connection says comes before that it is dead. */
+    if (worst == QIO_CHANNEL_ERR_BLOCK && c->order.count &&
+        qiop_channels_look_out(c, &c->out_err)) {
+        worst = -1;
+    }
     if (worst == -1) {
         qio_error_propagate(errp, qio_error_copy(c->out_err));
     }
@@ -243,6 +248,7 @@ int qiop_channels_end(struct qiop_channels *c, QIOError **errp)
     };
     uint8_t data[QIOP_BLOCK_LEN];
 
+    c->out_over = true;
     for (unsigned i = 0; i < c->count && !c->out_err; i++) {
         end.index = i;
         qiop_block_write(&end, data);
@@ -265,6 +271,8 @@ void qiop_channels_poll_flush(struct qiop_channels *c, unsigned as,
             qio_poll_set_below(set, l->ioc, QIO_EVENT_OUT, as);
         } else if (l->out_blocked) {
             qio_poll_set_below(set, l->ioc, QIO_EVENT_FLUSH, as);
+        } else if (as == QIO_EVENT_FLUSH) {
+            qiop_lane_await_loss(c, l, as, set);
         }
     }
     /* Another thread has flushed it all. */

@@ -33,6 +33,14 @@ struct qiop_lane {
     size_t head_len;
     bool answered;
     uint32_t left; /* of the block whose header came */
+    /* The peer has ended it while others were due: what it still had. */
+    bool over;   /* nothing else will come */
+    bool whole;  /* its end is among it */
+    char *early; /* of early_size bytes */
+    size_t early_start;
+    size_t early_len;
+    size_t early_size;
+    size_t early_head; /* where the next header is, from early_start on */
 };
 
 struct qiop_channels {
@@ -56,6 +64,7 @@ struct qiop_channels {
     uint64_t number;   /* of the next block */
     uint64_t offset;
     unsigned turn; /* whose turn it is */
+    bool out_over; /* the end is said, if not sent */
 };
 
 /* How a connection introduced itself, and who reads that. */
@@ -86,6 +95,15 @@ ssize_t qiop_channels_read(struct qiop_channels *c, const struct iovec *iov,
                            size_t niov, QIOError **errp);
 void qiop_channels_poll_in(struct qiop_channels *c, QIOPollSet *set);
 
+/* Whether the peer has ended one that is not due, before it said all. 0 or -1.
+ */
+int qiop_channels_look(struct qiop_channels *c, QIOError **errp);
+/* In the poll slot: that the peer ends it is input. */
+void qiop_lane_await_end(const struct qiop_lane *l, QIOPollSet *set);
+/* As qio_channel_try_readv() on the connection, and on what it still had. */
+ssize_t qiop_lane_read(struct qiop_lane *l, const struct iovec *iov,
+                       size_t niov, QIOError **errp);
+
 /* ---- writing; out_lock is held ---- */
 
 /* As the writev slot. */
@@ -100,5 +118,11 @@ int qiop_lane_say(struct qiop_lane *l, const void *data, size_t len,
 int qiop_channels_end(struct qiop_channels *c, QIOError **errp);
 void qiop_channels_poll_flush(struct qiop_channels *c, unsigned as,
                               QIOPollSet *set);
+/* Whether one is dead, be it that it has nothing to send. 0 or -1. */
+int qiop_channels_look_out(struct qiop_channels *c, QIOError **errp);
+/* In the poll slot: that it dies is `as`. */
+void qiop_lane_await_loss(const struct qiop_channels *c,
+                          const struct qiop_lane *l, unsigned as,
+                          QIOPollSet *set);
 
 #endif

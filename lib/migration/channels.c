@@ -516,6 +516,7 @@ static void channels_finalize(QIOChannel *ioc)
     for (unsigned i = 0; i < QIOP_CHANNELS_MAX; i++) {
         qio_channel_unref(c->lanes[i].ioc);
         free(c->lanes[i].out);
+        free(c->lanes[i].early);
     }
     qio_error_free(c->in_err);
     qio_error_free(c->out_err);

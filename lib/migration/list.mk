@@ -1,4 +1,5 @@
 migration_sources = \
+	lib/migration/channels-ended.c \
 	lib/migration/channels-hello.c \
 	lib/migration/channels-in.c \
 	lib/migration/channels-out.c \

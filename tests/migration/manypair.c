@@ -30,7 +30,7 @@ void manypair_connect(struct manypair *m)
     for (unsigned i = 0; i < m->count; i++) {
         QIOChannel *base[2];
 
-        (void)pair_unix(NULL, base, &err);
+        (void)(m->tcp ? pair_tcp : pair_unix)(NULL, base, &err);
         qiotest_ok(&err);
         m->client[i] = base[0];
         m->server[i] = base[1];

@@ -10,13 +10,14 @@
 struct manypair {
     unsigned count;
     bool tls;
+    bool tcp;
     bool threads; /* each connection has its own */
     QIOChannel *client[MANYPAIR_MAX];
     QIOChannel *server[MANYPAIR_MAX];
 };
 
-/* Fill client and server with connected channels, over unix sockets or over
- * TLS on top of them, and drop them again. Asserts that all goes well. */
+/* Fill client and server with connected channels, over unix sockets or TCP or
+ * over TLS on top of them, and drop them again. Asserts that all goes well. */
 void manypair_connect(struct manypair *m);
 void manypair_drop(struct manypair *m);
 
