@@ -95,17 +95,18 @@ QIO_API QIOTLSCreds *qio_tls_creds_anon_new(QIOTLSEndpoint endpoint,
 /*
  * qio_tls_creds_set_engine: who protects application data in sessions with
  * these credentials. "auto", the default, or NULL: the fastest that there is.
- *   "ipsec-mb"  libipsec-mb, if built with it and if the CPU has AES
- *               instructions (x86-64)
+ *   "ipsec-mb"  libipsec-mb; "aead" if not built with it or if the CPU has no
+ *               AES instructions (x86-64)
  *   "aead"      records of our own with GnuTLS's AEAD functions
  *   "gnutls"    GnuTLS's records
  * A session that the engine cannot serve (TLS 1.2, another cipher than AES-GCM
- * and ChaCha20-Poly1305, no such engine) is left to "gnutls"; which one it got
- * is in qio_channel_tls_describe(). Control messages and keys are always those
- * of GnuTLS.
+ * and ChaCha20-Poly1305) is left to "gnutls"; which one it got is in
+ * qio_channel_tls_describe(). Control messages and keys are always those of
+ * GnuTLS.
  *
  * The environment variable QIO_TLS_ENGINE is there for tests: its value takes
- * the place of "auto". Ignored in a program with raised privileges.
+ * the place of "auto", if it is one of these names. Ignored in a program with
+ * raised privileges.
  *
  * Returns: 0, or -1. Errors: QIO_ERROR_INVALID, an unknown name.
  * Threads: before the credentials are shared. Since: 0.1

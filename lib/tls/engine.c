@@ -8,21 +8,30 @@
 
 static const char gnutls_name[] = "gnutls";
 
+static const char aead_name[] = "aead";
+
+/* The constant of this name; NULL for none of them. */
+static const char *known(const char *engine)
+{
+    static const char *const names[] = {"ipsec-mb", aead_name, gnutls_name};
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (strcmp(engine, names[i]) == 0) {
+            return names[i];
+        }
+    }
+    return NULL;
+}
+
 int qio_tls_creds_set_engine(QIOTLSCreds *creds, const char *engine,
                              QIOError **errp)
 {
-    static const char *const names[] = {"ipsec-mb", "aead", gnutls_name};
-    size_t i;
-
     creds->engine = NULL;
     if (!engine || strcmp(engine, "auto") == 0) {
         return 0;
     }
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(engine, names[i]) == 0) {
-            creds->engine = names[i];
-        }
-    }
+    creds->engine = known(engine);
     if (!creds->engine) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
                       "unknown TLS record engine '%s': it is auto, ipsec-mb, "
@@ -44,35 +53,37 @@ int qiop_creds_load_engines(QIOTLSCreds *creds, QIOError **errp)
 #endif
 }
 
-/* Whether this one may be taken: it was asked for, or none was. */
-static bool wanted(const struct qiop_tls_session *s, const char *name)
+/* What the credentials ask for, or else the environment; NULL for the best. */
+static const char *asked_for(const struct qiop_tls_session *s)
 {
     const char *engine = s->creds->engine;
 
     if (!engine) {
         engine = secure_getenv("QIO_TLS_ENGINE");
+        engine = engine ? known(engine) : NULL;
     }
-    return !engine || !*engine || strcmp(engine, "auto") == 0 ||
-           strcmp(engine, name) == 0;
+    return engine;
 }
 
-/* The fastest first; NULL for GnuTLS's own records, which serve always. */
+/* NULL for GnuTLS's own records, which serve always. */
 static const struct qiop_aead *choose(const struct qiop_tls_session *s)
 {
     gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(s->tls);
+    const char *engine = asked_for(s);
 
-    if (gnutls_protocol_get_version(s->tls) != GNUTLS_TLS1_3 ||
+    if (engine == gnutls_name ||
+        gnutls_protocol_get_version(s->tls) != GNUTLS_TLS1_3 ||
         (cipher != GNUTLS_CIPHER_AES_128_GCM &&
          cipher != GNUTLS_CIPHER_AES_256_GCM &&
          cipher != GNUTLS_CIPHER_CHACHA20_POLY1305)) {
         return NULL;
     }
 #ifdef HAVE_IPSEC_MB
-    if (s->creds->ipsecmb && wanted(s, qiop_aead_ipsecmb.name)) {
+    if (s->creds->ipsecmb && engine != aead_name) {
         return &qiop_aead_ipsecmb;
     }
 #endif
-    return wanted(s, qiop_aead_gnutls.name) ? &qiop_aead_gnutls : NULL;
+    return &qiop_aead_gnutls;
 }
 
 /* What the peer takes in a record (RFC 8449). gnutls_record_get_max_size() is

@@ -6,6 +6,7 @@ tls_tests = \
 	tests/tls/test-creds-x509 \
 	tests/tls/test-eddsa \
 	tests/tls/test-engine \
+	tests/tls/test-engine-choice \
 	tests/tls/test-info \
 	tests/tls/test-lifetime \
 	tests/tls/test-nomem \
@@ -31,12 +32,16 @@ tests_tls_peer_LDADD = libqio.la
 tests_tls_test_config_SOURCES = tests/tls/test-config.c tests/tls/sessionpair.h
 tests_tls_test_control_SOURCES = tests/tls/test-control.c tests/tls/sessionpair.h
 tests_tls_test_eddsa_SOURCES = tests/tls/test-eddsa.c tests/tls/sessionpair.h
-tests_tls_test_engine_SOURCES = tests/tls/test-engine.c tests/tls/sessionpair.h
+tests_tls_test_engine_SOURCES = \
+	tests/tls/test-engine.c tests/tls/engines.h tests/tls/sessionpair.h
+tests_tls_test_engine_choice_SOURCES = \
+	tests/tls/test-engine-choice.c tests/tls/engines.h tests/tls/sessionpair.h
 tests_tls_test_info_SOURCES = tests/tls/test-info.c tests/tls/sessionpair.h
 tests_tls_test_lifetime_SOURCES = tests/tls/test-lifetime.c tests/tls/sessionpair.h
 tests_tls_test_ocsp_SOURCES = tests/tls/test-ocsp.c tests/tls/sessionpair.h
 tests_tls_test_pkcs11_SOURCES = tests/tls/test-pkcs11.c tests/tls/sessionpair.h
 tests_tls_test_priority_SOURCES = tests/tls/test-priority.c tests/tls/sessionpair.h
+tests_tls_test_record_SOURCES = tests/tls/test-record.c tests/tls/engines.h
 tests_tls_test_reload_SOURCES = tests/tls/test-reload.c tests/tls/sessionpair.h
 tests_tls_test_resume_SOURCES = tests/tls/test-resume.c \
 	tests/tls/resumepair.h tests/tls/sessionpair.h

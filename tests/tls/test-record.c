@@ -4,6 +4,7 @@
 #include <config.h>
 #include <stdlib.h>
 #include <string.h>
+#include "engines.h"
 #include "qiotest.h"
 #include "tls/record.h"
 
@@ -38,6 +39,7 @@ static bool shared_of(const struct qiop_aead *aead, const void **shared)
     if (aead->load && !loaded[i]) {
         ret = aead->load(&loaded[i], &err);
         qiotest_ok(&err);
+        ck_assert(engines_have_ipsecmb() == (ret == 0));
     }
     *shared = loaded[i];
     return ret == 0;
