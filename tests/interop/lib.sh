@@ -173,6 +173,15 @@ check()
     tail -n 3 ./*.log 2>/dev/null | sed 's/^/     | /'
 }
 
+# json FILE EXPRESSION: what --json said, as r; needs python3.
+json()
+{
+    python3 -c 'import json, sys
+lines = open(sys.argv[1]).read().splitlines()
+r = json.loads(lines[0])
+sys.exit(0 if len(lines) == 1 and eval("(" + sys.argv[2] + ")") else repr(r))' "$1" "$2"
+}
+
 verdict()
 {
     echo "$claims claims, $failures wrong"
@@ -224,4 +233,23 @@ psk_client()
 {
     echo --object "tls-creds-psk,id=c,endpoint=client,dir=$1,username=${2:-qemu}" \
         --tls-creds c
+}
+
+# engine_for NAME: the record engine that tls-engine=NAME must give.
+engine_for()
+{
+    if [ "$1" != ipsec-mb ] && [ "$1" != auto ]; then
+        echo "$1"
+    elif grep -q '^#define HAVE_IPSEC_MB' "$(dirname "$RECV")/../config.h" &&
+        grep -qw aes /proc/cpuinfo && grep -qw pclmulqdq /proc/cpuinfo; then
+        echo ipsec-mb
+    else
+        echo aead
+    fi
+}
+
+# engine_is NAME OUT: what --json said there of the engine.
+engine_is()
+{
+    json "$2" "r['tls_session']['engine'] == '$(engine_for "$1")'"
 }

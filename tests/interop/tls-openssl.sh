@@ -25,13 +25,14 @@ s_client()
     shift 3
     rm -f sink recv.*
     # shellcheck disable=SC2046
-    run recv "$RECV" $(server pki ",tls-engine=$engine") tcp:127.0.0.1:0 \
+    run recv "$RECV" --json $(server pki ",tls-engine=$engine") tcp:127.0.0.1:0 \
         file:sink
     listens recv
     openssl s_client -tls1_3 "$@" -no_ign_eof -cert client.pem \
         "${trust[@]}" -connect "${uri#tcp:}" >peer.out 2>peer.err
     ended recv
     check "$name -> $engine: exit 0" [ "$rc" = 0 ]
+    check "$name -> $engine: that engine" engine_is $engine recv.out
     check "$name -> $engine: the same bytes" cmp -s "$from" sink
 }
 
@@ -50,10 +51,11 @@ s_server()
     pids+=($!)
     listening "$port"
     # shellcheck disable=SC2046
-    run send "$SEND" $(client pki ",tls-engine=$engine") --timeout 20 \
+    run send "$SEND" --json $(client pki ",tls-engine=$engine") --timeout 20 \
         "$from" "tcp:127.0.0.1:$port"
     ended send
     check "$engine -> $name: exit 0" [ "$rc" = 0 ]
+    check "$engine -> $name: that engine" engine_is $engine send.out
     ended peer 5
 }
 

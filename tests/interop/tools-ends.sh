@@ -139,14 +139,6 @@ check "... the same bytes" cmp -s relayed whole
 
 # ---- what is told ----
 
-# json FILE EXPRESSION: what --json said, as r.
-json()
-{
-    python3 -c 'import json, sys
-lines = open(sys.argv[1]).read().splitlines()
-r = json.loads(lines[0])
-sys.exit(0 if len(lines) == 1 and eval("(" + sys.argv[2] + ")") else repr(r))' "$1" "$2"
-}
 put file:sink "--json --verbose $(server pki ,rekey-after=1024)"
 "$SEND" --json --verbose $(client pki) file:whole "$uri" >send.out 2>send.log
 both "with --json" $?
