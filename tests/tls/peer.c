@@ -43,6 +43,15 @@ static void say_facts(FILE *to, QIOChannel *ioc)
     free(who);
 }
 
+static void say_end(FILE *to, QIOChannel *ioc)
+{
+    fprintf(
+        to, "end: clean; key updates: %d sent, %d received\n",
+        (int)qio_channel_tls_count(ioc, QIO_TLS_COUNT_KEY_UPDATES_SENT, NULL),
+        (int)qio_channel_tls_count(ioc, QIO_TLS_COUNT_KEY_UPDATES_RECEIVED,
+                                   NULL));
+}
+
 /* ---- server ---- */
 
 static int echo(QIOChannel *ioc, QIOError **errp)
@@ -99,8 +108,11 @@ static int serve(const QIOEndpoint *ep, QIOObjects *objects, QIOError **errp)
         } else {
             say_facts(stdout, ioc);
             qio_channel_set_timeout(ioc, PATIENCE);
-            printf("end: %s\n",
-                   echo(ioc, &err) < 0 ? error_text(&err) : "clean");
+            if (echo(ioc, &err) < 0) {
+                printf("end: %s\n", error_text(&err));
+            } else {
+                say_end(stdout, ioc);
+            }
         }
         fflush(stdout);
         qio_channel_unref(ioc);
@@ -181,7 +193,7 @@ static int ask(const QIOEndpoint *ep, QIOObjects *objects, bool half,
         ret = t.err ? -1 : ret;
     }
     if (ret == 0) {
-        fprintf(stderr, "end: clean\n");
+        say_end(stderr, t.ioc);
     }
     qio_channel_unref(t.ioc);
     free(t.data);
