@@ -102,6 +102,8 @@ tool_sources = \
 	examples/tool-multifd-door.h \
 	examples/tool-multifd.c \
 	examples/tool-multifd.h \
+	examples/tool-objects.c \
+	examples/tool-objects.h \
 	examples/tool-open-many.c \
 	examples/tool-open.c \
 	examples/tool-options.c \

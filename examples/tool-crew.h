@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Calling the other end many times, for one stream over many connections: the
- * first one, and when it has been answered the others at once, so that they can
- * resume its TLS session.
+ * first one, and when it has been answered the others, so that they can resume
+ * its TLS session. Without TLS these are made at once, with TLS as answers
+ * bring tickets.
  */
 #ifndef TOOL_CREW_H
 #define TOOL_CREW_H

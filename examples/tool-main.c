@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 #include "tool-multifd.h"
+#include "tool-objects.h"
 #include "tool-serve.h"
 #include "tool-stop.h"
 
@@ -120,13 +121,10 @@ static int add_objects(Tool *t, ToolResult *r)
 {
     QIOError *err = NULL;
 
-    for (size_t i = 0; i < t->opt.n_objects; i++) {
-        /* Not the text itself in the message: it may hold a secret. */
-        if (qio_objects_add(t->objects, t->opt.objects[i], &err)) {
-            return tool_fail(r, TOOL_USAGE, err, "--object");
-        }
-    }
-    return 0;
+    /* Not the text itself in the message: it may hold a secret. */
+    return tool_objects_add(t->objects, &t->opt, &err)
+               ? tool_fail(r, TOOL_USAGE, err, "--object")
+               : 0;
 }
 
 static bool is_one(const Tool *t)

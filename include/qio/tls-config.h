@@ -52,11 +52,12 @@
  * clients tickets, and a client with resumption=on, of tickets from servers
  * that it knows by name, keeps a few in memory for its next session with that
  * name. Such a session takes about half the time of a full handshake. Tickets
- * serve once with TLS 1.3, and only with the same credentials: a reload of
- * either side ends them. A client goes on from a session for an hour at most
- * after the peers have shown who they are; a server renews its keys for tickets
- * twice a day. The expiry of certificates and the authorizer are asked again in
- * every session. A server whose pre-shared keys come from a function gives no
+ * are given four at a time, in resumed sessions one; they serve once with
+ * TLS 1.3, and only with the same credentials: a reload of either side ends
+ * them. A client goes on from a session for an hour at most after the peers
+ * have shown who they are; a server renews its keys for tickets twice a day.
+ * The expiry of certificates and the authorizer are asked again in every
+ * session. A server whose pre-shared keys come from a function gives no
  * tickets. QIO_TLS_FACT_RESUMED tells what came of it.
  *
  * Whoever closes a TCP connection without having read all resets it, and what

@@ -36,10 +36,43 @@ moves()
 }
 moves "one of many" plain ,verify-peer=on --channels 1
 moves "four over TLS" whole ,verify-peer=on --channels 4
-check "... so both say" [ "$(cat send.out recv.out | grep -c '"channels": 4, "channels_resumed": 0, .*TLS1.3')" = 2 ]
-moves "four over TLS, resumed" whole ,resumption=on --channels 4
-check "... all but the first" [ "$(cat send.out recv.out | grep -c '"channels_resumed": 3')" = 2 ]
+# both_say CHANNELS RESUMED
+both_say()
+{
+    check "... $2 of $1 are resumed, both say" \
+        [ "$(cat send.out recv.out | grep -c "\"channels\": $1, \"channels_resumed\": $2, .*TLS1.3")" = 2 ]
+}
+both_say 4 3
+moves "sixteen over TLS" whole ,verify-peer=on --channels 16
+both_say 16 15
+moves "four over TLS, resumption=on" whole ,resumption=on --channels 4
+both_say 4 3
+moves "four over TLS, resumption=off" whole ,resumption=off --channels 4
+both_say 4 0
 moves "sixteen over TCP" plain '' --channels 16
+
+# One side is enough to prevent it; and the network URI may name the credentials.
+# shellcheck disable=SC2046
+run recv "$RECV" --channels 4 --json $(server pki ,resumption=off) tcp:127.0.0.1:0 file:sink
+listens recv
+# shellcheck disable=SC2046
+run send "$SEND" --channels 4 --json $(client pki) file:whole "$uri"
+ended send
+check "resumption=off of one side: the sender exits 0" [ "$rc" = 0 ]
+ended recv
+both_say 4 0
+rm -f sink
+ln -s pki pki,resumption=off
+run recv "$RECV" --channels 4 --json --object "tls-creds-x509,id=a,endpoint=server,dir=pki,,resumption=off" \
+    tcp:127.0.0.1:0,tls-creds=a file:sink
+listens recv
+run send "$SEND" --channels 4 --json --object "tls-creds-x509,id=b,dir=pki,endpoint=client" \
+    file:whole "$uri,tls-creds=b,tls-hostname=localhost"
+ended send
+check "credentials in the URI, a name like the property: the sender exits 0" [ "$rc" = 0 ]
+ended recv
+both_say 4 3
+rm -f sink
 moves "two, at a pace" plain '' --channels 2 --rate-limit 8M
 for threads in on off; do
     moves "three over TLS, threads $threads" whole ,verify-peer=on --channels 3 \
