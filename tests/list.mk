@@ -40,6 +40,7 @@ test_scripts = \
 	tests/run \
 	tests/packages.sh \
 	tests/valgrind.supp \
+	tests/bench/bench-machine \
 	tests/bench/bench-relay \
 	tests/bench/bench-tunnel \
 	tests/examples \

@@ -264,6 +264,7 @@ static void show(const char *name, const struct bench_result *r, double mib)
     printf("  %-32s %6.0f MiB/s  cpu %.3f + %.3f s/GiB\n", name,
            mib / r->seconds, r->send_cpu * 1024 / mib,
            r->recv_cpu * 1024 / mib);
+    bench_measured(name, r, mib);
 }
 
 /* The tools make threads where there are processors to spare. */

@@ -163,6 +163,7 @@ static void compare(const char *name, enum bench_transport t, int runs)
     printf("%-28s epoll %.2f us, watches %.2f us a round trip\n", name,
            bench_median(seconds[0], runs) / trips * 1e6,
            bench_median(seconds[1], runs) / trips * 1e6);
+    bench_row(name);
     bench_ratio("time against bare epoll", bench_median(ratio, runs), BAR, 0);
 }
 

@@ -187,6 +187,8 @@ static void throughput(enum bench_transport t, size_t chunk, int mib, int runs)
            name, mib / r[0].seconds, r[0].send_cpu, r[0].recv_cpu,
            mib / r[1].seconds, r[1].send_cpu, r[1].recv_cpu);
     bench_row(name);
+    bench_measured("raw", &r[0], mib);
+    bench_measured("qio", &r[1], mib);
     bench_ratio("throughput against raw", r[1].speed_ratio, 0.98, 1);
 }
 
@@ -207,6 +209,8 @@ static void ping_pong(enum bench_transport t, int runs)
     printf("%s: raw %.1f us, qio %.1f us\n", name, r[0].latency * 1e6,
            r[1].latency * 1e6);
     bench_row(name);
+    bench_measured("raw", &r[0], 0);
+    bench_measured("qio", &r[1], 0);
     bench_ratio("median latency over raw", r[1].latency_ratio, 1.05, 0);
 }
 

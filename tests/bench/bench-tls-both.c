@@ -3,7 +3,8 @@
  * TLS from end to end, both ends the same: our channels with each record
  * engine, a plain loop of GnuTLS, other libraries, and a plain socket. And what
  * a hypervisor sends, 8-byte headers and 4 KiB pages, as an iovec and as it
- * sends them, a record each. And a ping-pong of 64 bytes.
+ * sends them, a record each. Small writes one after the other, with a cork. And
+ * a ping-pong of 64 bytes.
  */
 #include <config.h>
 #include <stdio.h>
@@ -19,6 +20,7 @@
 #define PAGE 4096
 #define HEADER 8
 #define PAGES 128 /* in one iovec */
+#define LITTLE (4 << 10)
 #define SMALL (64 << 10)
 #define LARGE (512 << 10)
 #define READ_BYTES (1 << 20)
@@ -27,6 +29,7 @@ struct job {
     size_t chunk; /* 0: pages */
     uint64_t total;
     const char *engine;
+    int corked;
 };
 
 static char *buffer(size_t n)
@@ -94,11 +97,13 @@ static void gnutls_send(int fd, const void *arg)
     gnutls_session_t s = bench_gnutls(fd, 0);
     char *b = buffer(SMALL);
 
+    size_t n = j->chunk == LITTLE ? LITTLE : SMALL;
+
     bench_begin();
     for (uint64_t done = 0; done < j->total;) {
         if (j->chunk) {
-            say(s, b, SMALL);
-            done += SMALL;
+            say(s, b, n);
+            done += n;
         } else {
             say(s, b, HEADER);
             say(s, b, PAGE);
@@ -150,6 +155,7 @@ static void qio_send(int fd, const void *arg)
         iov[2 * i + 1] = (struct iovec){b + i * PAGE, PAGE};
     }
     bench_begin();
+    qio_channel_set_cork(ioc, j->corked);
     for (uint64_t done = 0; done < j->total;) {
         int r = j->chunk ? qio_channel_write_all(ioc, b, j->chunk, NULL)
                          : qio_channel_writev_all(ioc, iov, 2 * PAGES, NULL);
@@ -269,6 +275,7 @@ static void show(const char *name, const struct bench_result *r, double mib)
     printf("  %-18s %6.0f MiB/s  cpu %.3f + %.3f s/GiB\n", name,
            mib / r->seconds, r->send_cpu * 1024 / mib,
            r->recv_cpu * 1024 / mib);
+    bench_measured(name, r, mib);
 }
 
 static void bar(const char *what, int i, double ratio, double limit,
@@ -328,9 +335,11 @@ static void row(enum bench_transport t, const char *name, struct job j,
     if (j.chunk) {
         show("no TLS, 64 KiB", &r[RAW], mib);
     }
-    for (size_t k = 0; k < N_PEERS; k++) {
+    for (size_t k = 0; j.chunk && k < N_PEERS; k++) {
         if (at[k]) {
             show(peers[k].name, &r[at[k]], mib);
+        } else {
+            bench_left_out(peers[k].name, peers[k].missing());
         }
     }
     show("qio", &r[BEST], mib);
@@ -347,6 +356,36 @@ static void row(enum bench_transport t, const char *name, struct job j,
     }
 }
 
+static void corked(int runs, uint64_t total)
+{
+    struct job plain = {LITTLE, total, NULL, 0},
+               cork = {LITTLE, total, NULL, 1};
+    struct job aead = {LITTLE, total, "aead", 1};
+    struct bench_case c[4] = {
+        {BENCH_TCP, gnutls_send, &plain, gnutls_recv, &plain},
+        {BENCH_TCP, qio_send, &plain, qio_recv, &plain},
+        {BENCH_TCP, qio_send, &cork, qio_recv, &cork},
+        {BENCH_TCP, qio_send, &aead, qio_recv, &aead},
+    };
+    static const char *const names[4] = {"GnuTLS, 4 KiB", "qio", "qio, corked",
+                                         "qio, aead, corked"};
+    struct bench_result r[4];
+    const char *name = "writes of 4 KiB, tcp";
+
+    if (!bench_wanted(name)) {
+        return;
+    }
+    bench_compare(c, 4, runs, r);
+    printf("%s\n", name);
+    bench_row(name);
+    for (size_t i = 0; i < 4; i++) {
+        show(names[i], &r[i], (double)(total >> 20));
+    }
+    bench_ratio("throughput over GnuTLS", r[1].speed_ratio, 0.95, 1);
+    bench_ratio("corked, throughput over GnuTLS", r[2].speed_ratio, 4, 1);
+    bench_ratio("aead, corked, throughput over GnuTLS", r[3].speed_ratio, 3, 1);
+}
+
 /* How much a read finds depends on who is ahead: once says little. */
 static double median_calls(const struct bench_case *c, int of_receiver,
                            double gb)
@@ -361,7 +400,7 @@ static double median_calls(const struct bench_case *c, int of_receiver,
 
 static void calls(uint64_t total)
 {
-    struct job j = {LARGE, total, NULL};
+    struct job j = {LARGE, total, NULL, 0};
     struct bench_case c = {BENCH_TCP, qio_send, &j, qio_recv, &j};
     const double gb = (double)total / 1e9;
     const char *name = "system calls per GB, 512 KiB writes, tcp";
@@ -377,7 +416,8 @@ static void calls(uint64_t total)
 
 static void ping_pong(int runs)
 {
-    struct job j = {BENCH_PING, 0, NULL}, aead = {BENCH_PING, 0, "aead"};
+    struct job j = {BENCH_PING, 0, NULL, 0};
+    struct job aead = {BENCH_PING, 0, "aead", 0};
     struct bench_case c[3] = {
         {BENCH_TCP, gnutls_client, NULL, gnutls_server, NULL},
         {BENCH_TCP, qio_client, &j, qio_server, &j},
@@ -393,6 +433,9 @@ static void ping_pong(int runs)
     printf("%s: GnuTLS %.1f us, qio %.1f us, aead %.1f us\n", name,
            r[0].latency * 1e6, r[1].latency * 1e6, r[2].latency * 1e6);
     bench_row(name);
+    bench_measured("GnuTLS", &r[0], 0);
+    bench_measured("qio", &r[1], 0);
+    bench_measured("qio, aead", &r[2], 0);
     for (int i = 0; i < 2; i++) {
         bar("median latency over GnuTLS", i, r[1 + i].latency_ratio, 1.05, 0);
     }
@@ -416,21 +459,17 @@ int main(int argc, char **argv)
     printf("tls-both: TLS 1.3 %s, %d MiB, median of %d runs, both ends on "
            "this machine\n",
            BENCH_CIPHER, mib, runs);
-    for (size_t k = 0; k < N_PEERS; k++) {
-        if (peers[k].missing()) {
-            printf("  %s left out: %s\n", peers[k].name, peers[k].missing());
-        }
-    }
-    row(BENCH_TCP, "512 KiB writes, tcp", (struct job){LARGE, total, NULL},
+    row(BENCH_TCP, "512 KiB writes, tcp", (struct job){LARGE, total, NULL, 0},
         &large_tcp, runs);
     row(BENCH_TCP, "64 KiB writes, each flushed, tcp",
-        (struct job){SMALL, total, NULL}, &small_tcp, runs);
+        (struct job){SMALL, total, NULL, 0}, &small_tcp, runs);
     row(BENCH_TCP, "8-byte headers and 4 KiB pages, tcp",
-        (struct job){0, total, NULL}, &pages_tcp, runs);
-    row(BENCH_UNIX, "512 KiB writes, unix", (struct job){LARGE, total, NULL},
+        (struct job){0, total, NULL, 0}, &pages_tcp, runs);
+    row(BENCH_UNIX, "512 KiB writes, unix", (struct job){LARGE, total, NULL, 0},
         &large_unix, runs);
     row(BENCH_UNIX, "64 KiB writes, each flushed, unix",
-        (struct job){SMALL, total, NULL}, &small_unix, runs);
+        (struct job){SMALL, total, NULL, 0}, &small_unix, runs);
+    corked(runs, total / 2);
     calls(total);
     ping_pong(runs);
     return 0;

@@ -130,6 +130,9 @@ int main(int argc, char **argv)
                "qio %.3f s/GiB %.0f calls/GiB\n",
                record[i], r[0].recv_cpu / gib, calls[0], r[1].recv_cpu / gib,
                calls[1]);
+        bench_row(record[i] == 4096 ? "records of 4 KiB" : "records of 16 KiB");
+        bench_measured("GnuTLS", &r[0], mib);
+        bench_measured("qio", &r[1], mib);
         bench_ratio("CPU against gnutls_record_recv", r[1].recv_cpu_ratio, 0.85,
                     0);
         bench_ratio("system calls against gnutls_record_recv",

@@ -142,6 +142,9 @@ int main(int argc, char **argv)
                "%.2f s\n",
                what[i].name, mib / r[0].seconds, r[0].send_cpu,
                mib / r[1].seconds, r[1].send_cpu);
+        bench_row(what[i].name);
+        bench_measured("GnuTLS", &r[0], mib);
+        bench_measured("qio", &r[1], mib);
         bench_ratio("throughput against gnutls_record_send", r[1].speed_ratio,
                     what[i].bar, 1);
     }

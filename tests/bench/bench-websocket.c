@@ -68,9 +68,10 @@ static void row(const char *name, int there, int mib,
                 const struct bench_result *r)
 {
     if (!there) {
-        printf("  %-16s not installed\n", name);
+        bench_left_out(name, "not installed");
         return;
     }
+    bench_measured(name, r, mib);
     printf("  %-16s %6.0f MiB/s cpu %.2f+%.2f s\n", name, mib / r->seconds,
            r->send_cpu, r->recv_cpu);
 }
@@ -83,6 +84,7 @@ static void way(int masked, int runs, int mib)
         {BENCH_TCP, qio_send, &plain, qio_recv, &plain},
         {BENCH_TCP, qio_send, &ours, qio_recv, &ours},
     };
+    const char *name = masked ? "client to server, masked" : "server to client";
     struct bench_result r[4];
     int wslay = 0, lws = 0;
     size_t n = 2;
@@ -98,7 +100,8 @@ static void way(int masked, int runs, int mib)
                                      bench_lws_recv, &ours.job};
     }
     bench_compare(c, n, runs, r);
-    printf("%s\n", masked ? "client to server, masked" : "server to client");
+    printf("%s\n", name);
+    bench_row(name);
     row("plain channel", 1, mib, &r[0]);
     row("qio websocket", 1, mib, &r[1]);
     row("wslay", wslay, mib, &r[wslay]);

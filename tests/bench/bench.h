@@ -77,10 +77,14 @@ double bench_median(double *v, int n);
 void bench_options(int argc, char **argv, int *runs, int *mib);
 int bench_wanted(const char *row_name);
 
-/* A ratio and what it should be at least (or at most); also as a line of JSON
- * at the end of the file that QIO_BENCH_JSON names. bench_row() says what the
- * ratios after it are about. */
+/* What is told goes to the end of the file that QIO_BENCH_JSON names, too, an
+ * object of JSON a line. bench_row() says what all that follows is about. */
 void bench_row(const char *name);
+/* Nothing but that line: tables differ. */
+void bench_measured(const char *name, const struct bench_result *r, double mib);
+/* Something to compare with is not here. */
+void bench_left_out(const char *name, const char *why);
+/* A ratio and what it should be at least (or at most). */
 void bench_ratio(const char *name, double ratio, double bar, int at_least);
 
 #endif
