@@ -345,8 +345,24 @@ QIO_API ssize_t qio_channel_pwrite(QIOChannel *ioc, const void *buf, size_t len,
 
 /* ---- hints and facts ---- */
 
-/* Hints, ignored where they mean nothing: delay off is TCP_NODELAY, cork on
- * holds partial segments back (TCP_CORK). Since: 0.1 */
+/*
+ * Hints, ignored where they mean nothing. Never block. Threads: a writer's.
+ * Since: 0.1
+ *
+ * qio_channel_set_delay: off is TCP_NODELAY, which sockets that the library
+ * connects or accepts have from the start; a descriptor of the caller's is left
+ * as it is.
+ *
+ * qio_channel_set_cork: on says that more will be written soon, so that small
+ * writes may leave together. TCP holds partial segments back (TCP_CORK, 200 ms
+ * at most); a TLS channel holds its records until they are a batch
+ * (qio_channel_tls_set_buffers()), without a time limit; no layer is flushed
+ * after a write. What is held leaves with qio_channel_flush(), with the end
+ * (shutdown, close), or when the cork is lifted: then it is tried at once, and
+ * what the transport does not take goes with the next call or in the loop. So
+ * lift it, or flush, before waiting for an answer. Worth it for writes below
+ * 64 KiB; larger ones are batches already.
+ */
 QIO_API void qio_channel_set_delay(QIOChannel *ioc, bool enabled);
 QIO_API void qio_channel_set_cork(QIOChannel *ioc, bool enabled);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Socket channels against a loop of write(2) and read(2) on the same kind of
- * socket: throughput and CPU, 64 KiB and 1 MiB at a time; and a ping-pong. */
+ * socket: throughput and CPU, 64 KiB and 1 MiB at a time; writes asked to go
+ * without a copy, which over loopback means noticing that they do not; and a
+ * ping-pong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,6 +13,7 @@
 struct job {
     size_t chunk;
     uint64_t total;
+    int zero_copy;
 };
 
 static char *buffer(size_t n)
@@ -67,12 +70,21 @@ static void qio_send(int fd, const void *arg)
     const struct job *j = arg;
     char *b = buffer(j->chunk);
     QIOChannel *ioc = qio_channel_socket_new_fd(fd, NULL);
+    struct iovec iov = {b, j->chunk};
+    int flags = j->zero_copy ? QIO_CHANNEL_WRITE_FLAG_ZERO_COPY : 0;
 
+    if (!ioc || (flags && qio_channel_socket_enable_zero_copy(ioc, NULL) < 0)) {
+        bench_fail("cannot set a socket channel up");
+    }
     bench_begin();
     for (uint64_t done = 0; done < j->total; done += j->chunk) {
-        if (!ioc || qio_channel_write_all(ioc, b, j->chunk, NULL) < 0) {
-            bench_fail("qio_channel_write_all");
+        if (qio_channel_writev_full_all(ioc, &iov, 1, NULL, 0, flags, NULL) <
+            0) {
+            bench_fail("qio_channel_writev_full_all");
         }
+    }
+    if (flags && qio_channel_flush(ioc, NULL) < 0) {
+        bench_fail("qio_channel_flush");
     }
     bench_end();
     qio_channel_unref(ioc);
@@ -99,10 +111,30 @@ static void qio_recv(int fd, const void *arg)
 
 /* ---- ping-pong ---- */
 
-static void raw_all(int fd, char *b)
+static void *raw_open(int fd, int server, const void *arg)
+{
+    int *end = malloc(sizeof(*end));
+
+    (void)server;
+    (void)arg;
+    if (!end) {
+        bench_fail("out of memory");
+    }
+    *end = fd;
+    return end;
+}
+
+static void raw_say(void *end, const char *b)
+{
+    if (write(*(int *)end, b, BENCH_PING) != BENCH_PING) {
+        bench_fail("write");
+    }
+}
+
+static void raw_hear(void *end, char *b)
 {
     for (size_t have = 0; have < BENCH_PING;) {
-        ssize_t n = read(fd, b + have, BENCH_PING - have);
+        ssize_t n = read(*(int *)end, b + have, BENCH_PING - have);
 
         if (n <= 0) {
             bench_fail("read");
@@ -111,53 +143,16 @@ static void raw_all(int fd, char *b)
     }
 }
 
-static void raw_say(int fd, const char *b)
+static void *qio_open(int fd, int server, const void *arg)
 {
-    if (write(fd, b, BENCH_PING) != BENCH_PING) {
-        bench_fail("write");
+    QIOChannel *ioc = qio_channel_socket_new_fd(fd, NULL);
+
+    (void)server;
+    (void)arg;
+    if (!ioc) {
+        bench_fail("cannot set a socket channel up");
     }
-}
-
-static void raw_trip(void *of)
-{
-    const int *fd = of;
-    char b[BENCH_PING] = "";
-
-    raw_say(*fd, b);
-    raw_all(*fd, b);
-}
-
-static void raw_client(int fd, const void *arg)
-{
-    (void)arg;
-    bench_begin();
-    bench_ping(BENCH_PINGS, raw_trip, &fd);
-    bench_end();
-}
-
-static void raw_server(int fd, const void *arg)
-{
-    char b[BENCH_PING];
-
-    (void)arg;
-    bench_begin();
-    for (int i = 0; i < BENCH_PINGS; i++) {
-        raw_all(fd, b);
-        raw_say(fd, b);
-    }
-    bench_end();
-}
-
-static void qio_client(int fd, const void *arg)
-{
-    (void)arg;
-    bench_ping_client(qio_channel_socket_new_fd(fd, NULL));
-}
-
-static void qio_server(int fd, const void *arg)
-{
-    (void)arg;
-    bench_ping_server(qio_channel_socket_new_fd(fd, NULL));
+    return ioc;
 }
 
 /* ---- the rows ---- */
@@ -167,9 +162,10 @@ static const char *name_of(enum bench_transport t)
     return t == BENCH_TCP ? "tcp" : "unix";
 }
 
-static void throughput(enum bench_transport t, size_t chunk, int mib, int runs)
+static void throughput(enum bench_transport t, size_t chunk, int zero_copy,
+                       int mib, int runs)
 {
-    struct job j = {chunk, (uint64_t)mib << 20};
+    struct job j = {chunk, (uint64_t)mib << 20, zero_copy};
     struct bench_case c[2] = {
         {t, raw_send, &j, raw_recv, &j},
         {t, qio_send, &j, qio_recv, &j},
@@ -177,12 +173,13 @@ static void throughput(enum bench_transport t, size_t chunk, int mib, int runs)
     struct bench_result r[2];
     char name[80];
 
-    snprintf(name, sizeof(name), "%s, %zu KiB", name_of(t), chunk >> 10);
+    snprintf(name, sizeof(name), "%s, %zu KiB%s", name_of(t), chunk >> 10,
+             zero_copy ? ", zero copy" : "");
     if (!bench_wanted(name)) {
         return;
     }
     bench_compare(c, 2, runs, r);
-    printf("%-18s raw %6.0f MiB/s cpu %.2f+%.2f s, "
+    printf("%-24s raw %6.0f MiB/s cpu %.2f+%.2f s, "
            "qio %6.0f MiB/s cpu %.2f+%.2f s\n",
            name, mib / r[0].seconds, r[0].send_cpu, r[0].recv_cpu,
            mib / r[1].seconds, r[1].send_cpu, r[1].recv_cpu);
@@ -194,24 +191,19 @@ static void throughput(enum bench_transport t, size_t chunk, int mib, int runs)
 
 static void ping_pong(enum bench_transport t, int runs)
 {
-    struct bench_case c[2] = {
-        {t, raw_client, NULL, raw_server, NULL},
-        {t, qio_client, NULL, qio_server, NULL},
+    static const struct bench_ping_case c[2] = {
+        {"raw", raw_open, NULL, raw_say, raw_hear},
+        {"qio", qio_open, NULL, bench_ping_say, bench_ping_hear},
     };
-    struct bench_result r[2];
+    struct bench_ping_result r[2];
     char name[80];
 
     snprintf(name, sizeof(name), "%s, ping-pong of 64 bytes", name_of(t));
     if (!bench_wanted(name)) {
         return;
     }
-    bench_compare(c, 2, BENCH_PING_RUNS(runs), r);
-    printf("%s: raw %.1f us, qio %.1f us\n", name, r[0].latency * 1e6,
-           r[1].latency * 1e6);
-    bench_row(name);
-    bench_measured("raw", &r[0], 0);
-    bench_measured("qio", &r[1], 0);
-    bench_ratio("median latency over raw", r[1].latency_ratio, 1.05, 0);
+    bench_ping_compare(name, t, c, 2, runs, r);
+    bench_ratio("median latency over raw", r[1].ratio, 1.05, 0);
 }
 
 int main(int argc, char **argv)
@@ -223,8 +215,11 @@ int main(int argc, char **argv)
     printf("plain: %d MiB, median of %d runs, both ends on this machine\n", mib,
            runs);
     for (int t = BENCH_TCP; t <= BENCH_UNIX; t++) {
-        throughput(t, 64 << 10, mib, runs);
-        throughput(t, 1 << 20, mib, runs);
+        throughput(t, 64 << 10, 0, mib, runs);
+        throughput(t, 1 << 20, 0, mib, runs);
+        if (t == BENCH_TCP) {
+            throughput(t, 1 << 20, 1, mib, runs);
+        }
         ping_pong(t, runs);
     }
     return 0;

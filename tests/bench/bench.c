@@ -28,7 +28,6 @@ struct marks {
     double end;
     double cpu_begin;
     double cpu_end;
-    double latency;
     int trace;
     volatile int counting;
 };
@@ -76,26 +75,6 @@ void bench_end(void)
     mine->counting = 0;
 }
 
-void bench_ping(int n, void (*trip)(void *of), void *of)
-{
-    double *t = calloc((size_t)n, sizeof(*t));
-    double then = bench_now();
-
-    if (!t) {
-        bench_fail("out of memory");
-    }
-    for (int i = 0; i < n; i++) {
-        double now;
-
-        trip(of);
-        now = bench_now();
-        t[i] = now - then;
-        then = now;
-    }
-    mine->latency = bench_median(t, n);
-    free(t);
-}
-
 static void tcp_pair(int fds[2])
 {
     struct sockaddr_in sin = {.sin_family = AF_INET};
@@ -119,7 +98,7 @@ static void tcp_pair(int fds[2])
     close(l);
 }
 
-static void make_pair(enum bench_transport t, int fds[2])
+void bench_pair(enum bench_transport t, int fds[2])
 {
     if (t == BENCH_TCP) {
         tcp_pair(fds);
@@ -128,9 +107,7 @@ static void make_pair(enum bench_transport t, int fds[2])
     }
 }
 
-/* Each end on a processor of its own, if there are two: else the scheduler
- * decides from run to run whether they share one. */
-static void pin(int end)
+void bench_pin(int end)
 {
     cpu_set_t all, one;
     int left = end;
@@ -158,7 +135,7 @@ static pid_t start(bench_end_fn *fn, const void *arg, int fd, int other,
     }
     if (pid == 0) {
         mine = m;
-        pin(end);
+        bench_pin(end);
         close(other);
         fn(fd, arg);
         _exit(0);
@@ -212,7 +189,7 @@ static uint64_t run(const struct bench_case *c, struct bench_result *r,
     if (m == MAP_FAILED) {
         bench_fail("out of memory");
     }
-    make_pair(c->transport, fds);
+    bench_pair(c->transport, fds);
     m[0].trace = traced == 1;
     m[1].trace = traced == 2;
     fflush(stdout);
@@ -230,7 +207,6 @@ static uint64_t run(const struct bench_case *c, struct bench_result *r,
     r->seconds = m[1].end - m[0].begin;
     r->send_cpu = m[0].cpu_end - m[0].cpu_begin;
     r->recv_cpu = m[1].cpu_end - m[1].cpu_begin;
-    r->latency = m[0].latency;
     munmap(m, 2 * sizeof(*m));
     return calls;
 }
@@ -266,7 +242,7 @@ static void summarize(const struct bench_result *of,
                       const struct bench_result *first, int runs,
                       struct bench_result *r)
 {
-    double v[8][MAX_RUNS];
+    double v[6][MAX_RUNS];
 
     for (int k = 0; k < runs; k++) {
         v[0][k] = of[k].seconds;
@@ -276,8 +252,6 @@ static void summarize(const struct bench_result *of,
         v[4][k] = of[k].recv_cpu / first[k].recv_cpu;
         v[5][k] = (of[k].send_cpu + of[k].recv_cpu) /
                   (first[k].send_cpu + first[k].recv_cpu);
-        v[6][k] = of[k].latency;
-        v[7][k] = of[k].latency > 0 ? of[k].latency / first[k].latency : 0;
     }
     r->seconds = bench_median(v[0], runs);
     r->send_cpu = bench_median(v[1], runs);
@@ -285,8 +259,6 @@ static void summarize(const struct bench_result *of,
     r->speed_ratio = bench_median(v[3], runs);
     r->recv_cpu_ratio = bench_median(v[4], runs);
     r->cpu_ratio = bench_median(v[5], runs);
-    r->latency = bench_median(v[6], runs);
-    r->latency_ratio = bench_median(v[7], runs);
 }
 
 static void against_each(const struct bench_result *all, size_t i, size_t n,
@@ -381,17 +353,23 @@ void bench_measured(const char *name, const struct bench_result *r, double mib)
     if (!json) {
         return;
     }
-    fprintf(json, "\"case\": \"%s\", ", name);
-    if (r->latency > 0) {
-        fprintf(json, "\"microseconds\": %.2f}\n", r->latency * 1e6);
-    } else {
-        fprintf(json,
-                "\"mib_per_second\": %.0f, \"sender_cpu_per_gib\": %.3f, "
-                "\"receiver_cpu_per_gib\": %.3f}\n",
-                mib / r->seconds, r->send_cpu * 1024 / mib,
-                r->recv_cpu * 1024 / mib);
-    }
+    fprintf(json,
+            "\"case\": \"%s\", \"mib_per_second\": %.0f, "
+            "\"sender_cpu_per_gib\": %.3f, \"receiver_cpu_per_gib\": %.3f}\n",
+            name, mib / r->seconds, r->send_cpu * 1024 / mib,
+            r->recv_cpu * 1024 / mib);
     fclose(json);
+}
+
+void bench_measured_time(const char *name, double seconds)
+{
+    FILE *json = json_begin();
+
+    if (json) {
+        fprintf(json, "\"case\": \"%s\", \"microseconds\": %.2f}\n", name,
+                seconds * 1e6);
+        fclose(json);
+    }
 }
 
 void bench_left_out(const char *name, const char *why)

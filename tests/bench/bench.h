@@ -39,22 +39,16 @@ struct bench_result {
     double cpu_ratio; /* of both ends together */
     /* The same speed ratio against each of the cases. */
     double speed_against[BENCH_CASES];
-    /* Of a ping-pong: the median round trip in seconds, and over the first
-     * case's; else 0. */
-    double latency;
-    double latency_ratio;
 };
 
 void bench_begin(void);
 void bench_end(void);
 
-/* Latency drifts from second to second: many short runs tell more of it than a
- * few long ones. */
-#define BENCH_PINGS 4000
-#define BENCH_PING_RUNS(runs) ((runs) < 20 ? 5 * (runs) : 100)
-/* Between bench_begin() and bench_end(), in the end that begins: time `n` round
- * trips, each a call of trip(of). */
-void bench_ping(int n, void (*trip)(void *of), void *of);
+/* Connected sockets. */
+void bench_pair(enum bench_transport t, int fds[2]);
+/* This process, end 0 or 1, to a processor of its own, if there are two: else
+ * the scheduler decides from run to run whether they share one. */
+void bench_pin(int end);
 
 void bench_run(const struct bench_case *c, struct bench_result *r);
 /* System calls of the receiving (or sending) process between its marks. */
@@ -82,6 +76,7 @@ int bench_wanted(const char *row_name);
 void bench_row(const char *name);
 /* Nothing but that line: tables differ. */
 void bench_measured(const char *name, const struct bench_result *r, double mib);
+void bench_measured_time(const char *name, double seconds);
 /* Something to compare with is not here. */
 void bench_left_out(const char *name, const char *why);
 /* A ratio and what it should be at least (or at most). */
