@@ -11,6 +11,7 @@ channel_tests = \
 	tests/channel/test-matrix-command \
 	tests/channel/test-matrix-pipes \
 	tests/channel/test-matrix-sockets \
+	tests/channel/test-nomalloc \
 	tests/channel/test-nomem \
 	tests/channel/test-nomem-tls \
 	tests/channel/test-nomem-websocket \
@@ -34,6 +35,7 @@ channel_tests = \
 	tests/channel/test-zerocopy
 
 tests_channel_test_oom_LDADD = $(FAILMALLOC) $(LDADD)
+tests_channel_test_nomalloc_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_tls_LDADD = $(FAILMALLOC) $(LDADD)
 tests_channel_test_nomem_websocket_LDADD = $(FAILMALLOC) $(LDADD)
