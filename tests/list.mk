@@ -8,6 +8,7 @@ qiotest_sources = \
 	tests/contract-priv.h \
 	tests/contract-wait.c \
 	tests/contract.c tests/contract.h \
+	tests/innerseal.h \
 	tests/listening.c tests/listening.h \
 	tests/matrix.c tests/matrix.h \
 	tests/pairs.c tests/pairs.h \

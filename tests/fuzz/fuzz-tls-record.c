@@ -2,11 +2,13 @@
 /*
  * The opening side of TLS records. The first byte chooses the cipher, whether
  * the rest is a record as it comes from the network or what is inside of one
- * that the peer sealed, and how the memory is cut that it is opened into.
+ * that the peer sealed, and how the memory is cut that it is opened into; the
+ * second one who seals and who opens.
  */
 #include <config.h>
 #include <stdlib.h>
 #include <string.h>
+#include "innerseal.h"
 #include "tls/record.h"
 
 #define ROOM (QIOP_RECORD_HEADER + QIOP_RECORD_CIPHER_MAX)
@@ -20,7 +22,23 @@ static void must(bool holds)
     }
 }
 
-static void set(struct qiop_record *r, unsigned cipher)
+/* libipsec-mb where it is there, what it knows of the machine in *shared. */
+static const struct qiop_aead *implementation(bool ipsecmb, void **shared)
+{
+#ifdef HAVE_IPSEC_MB
+    static void *loaded;
+
+    if (ipsecmb && (loaded || qiop_aead_ipsecmb.load(&loaded, NULL) == 0)) {
+        *shared = loaded;
+        return &qiop_aead_ipsecmb;
+    }
+#endif
+    (void)ipsecmb;
+    *shared = NULL;
+    return &qiop_aead_gnutls;
+}
+
+static void set(struct qiop_record *r, unsigned cipher, bool ipsecmb)
 {
     static const gnutls_cipher_algorithm_t ids[] = {
         GNUTLS_CIPHER_AES_128_GCM, GNUTLS_CIPHER_AES_256_GCM,
@@ -28,25 +46,13 @@ static void set(struct qiop_record *r, unsigned cipher)
     uint8_t key[32] = {1, 2, 3}, iv[QIOP_RECORD_NONCE] = {4, 5, 6};
     gnutls_datum_t k = {key, cipher % 3 ? 32 : 16}, i = {iv, sizeof(iv)};
 
+    void *shared;
+
     memset(r, 0, sizeof(*r));
-    r->aead = &qiop_aead_gnutls;
+    r->aead = implementation(ipsecmb, &shared);
+    r->shared = shared;
     r->cipher = ids[cipher % 3];
     must(qiop_record_set(r, &k, &i, 7, NULL) == 0);
-}
-
-/* A record of this inner plaintext. */
-static void seal(struct qiop_record *r, const uint8_t *inner, size_t len,
-                 uint8_t *rec)
-{
-    uint8_t nonce[QIOP_RECORD_NONCE];
-    struct iovec iov = {(void *)inner, len};
-    size_t cipher = len + QIOP_RECORD_TAG;
-    uint8_t header[] = {23, 3, 3, (uint8_t)(cipher >> 8), (uint8_t)cipher};
-
-    memcpy(rec, header, sizeof(header));
-    qiop_record_nonce(r->iv, r->seq, nonce);
-    must(r->aead->seal(r->ctx, nonce, rec, &iov, 1, len,
-                       rec + sizeof(header)) == 0);
 }
 
 /* Memory of its own for each piece, so that a sanitizer sees their ends. */
@@ -118,23 +124,26 @@ static void open_one(struct qiop_record *r, const uint8_t *rec,
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t rec[ROOM];
-    struct qiop_record r;
-    unsigned how;
+    struct qiop_record from, to;
+    unsigned how, who;
 
-    if (size < 2) {
+    if (size < 3) {
         return 0;
     }
     how = *data++;
-    size--;
-    set(&r, how);
+    who = *data++;
+    size -= 2;
+    set(&from, how, who & 1);
+    set(&to, how, who & 2);
     if (how & 0x80) {
         memset(rec, 0, sizeof(rec));
         memcpy(rec, data, size < sizeof(rec) ? size : sizeof(rec));
-        open_one(&r, rec, NULL, 0, how >> 2 & 31);
+        open_one(&to, rec, NULL, 0, how >> 2 & 31);
     } else if (size <= QIOP_RECORD_INNER_MAX) {
-        seal(&r, data, size, rec);
-        open_one(&r, rec, data, size, how >> 2 & 31);
+        must(innerseal(&from, data, size, rec) > 0);
+        open_one(&to, rec, data, size, how >> 2 & 31);
     }
-    qiop_record_clear(&r);
+    qiop_record_clear(&from);
+    qiop_record_clear(&to);
     return 0;
 }

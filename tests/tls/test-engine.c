@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "engines.h"
+#include "innerseal.h"
 #include "sessionpair.h"
 #include "tls/session-priv.h"
 #include "tlspair.h"
@@ -344,6 +345,9 @@ static size_t take_record(struct qiop_tls_session *s, uint8_t *rec, size_t max)
     return len;
 }
 
+/* GnuTLS's own records are refused by names of its own. */
+#define ANY_ALERT (-1)
+
 /* The session is dead for both directions, and the peer is told why. */
 static void refused(struct sessionpair *p, int alert)
 {
@@ -358,7 +362,11 @@ static void refused(struct sessionpair *p, int alert)
     ck_assert(qiop_tls_session_output_urgent(p->server));
     sessionpair_move(p->server, p->client, 0);
     ck_assert_int_eq(qiop_tls_session_read(p->client, &iov, 1, true, &err), -1);
-    ck_assert_int_eq(qio_error_tls_alert(err), alert);
+    if (alert == ANY_ALERT) {
+        ck_assert_int_gt(qio_error_tls_alert(err), GNUTLS_A_CLOSE_NOTIFY);
+    } else {
+        ck_assert_int_eq(qio_error_tls_alert(err), alert);
+    }
     qiotest_error(&err, QIO_ERROR_TLS_REJECTED);
 }
 
@@ -464,21 +472,15 @@ START_TEST(in_the_open)
 }
 END_TEST
 
-/* A record with any inner plaintext, under the client's next number. */
+/* Under the client's next number. */
 static void send_inner(struct sessionpair *p, const uint8_t *inner, size_t len)
 {
     static uint8_t rec[20000];
-    struct qiop_record *r = &p->client->sealing->r;
-    uint8_t nonce[QIOP_RECORD_NONCE];
-    struct iovec iov = {(void *)inner, len};
-    size_t cipher = len + QIOP_RECORD_TAG;
-    uint8_t header[] = {23, 3, 3, (uint8_t)(cipher >> 8), (uint8_t)cipher};
+    size_t size = innerseal(&p->client->sealing->r, inner, len, rec);
 
-    memcpy(rec, header, sizeof(header));
-    qiop_record_nonce(r->iv, r->seq++, nonce);
-    ck_assert_int_eq(r->aead->seal(r->ctx, nonce, rec, &iov, 1, len, rec + 5),
-                     0);
-    feed(p->server, rec, 5 + cipher);
+    ck_assert_uint_gt(size, 0);
+    p->client->sealing->r.seq++;
+    feed(p->server, rec, size);
 }
 
 START_TEST(strange_inside)
@@ -500,19 +502,14 @@ START_TEST(strange_inside)
 
     for (i = 0; i <= sizeof(what) / sizeof(what[0]); i++) {
         make(&p, "aead", engines[_i], ciphers[0]);
-        if (!p.server->aead) {
-            /* GnuTLS has names of its own for some of it. */
-            sessionpair_free(&p);
-            return;
-        }
         if (i < sizeof(what) / sizeof(what[0])) {
             send_inner(&p, what[i].inner, what[i].len);
-            refused(&p, what[i].alert);
+            refused(&p, p.server->aead ? what[i].alert : ANY_ALERT);
         } else {
             memset(big, 'b', sizeof(big));
             big[16385] = QIOP_RECORD_DATA;
             send_inner(&p, big, sizeof(big));
-            refused(&p, GNUTLS_A_RECORD_OVERFLOW);
+            refused(&p, p.server->aead ? GNUTLS_A_RECORD_OVERFLOW : ANY_ALERT);
         }
         sessionpair_free(&p);
     }
@@ -583,8 +580,8 @@ int main(void)
     tcase_add_loop_test(tc, replayed, 0, ENGINES);
     tcase_add_loop_test(tc, reordered, 0, ENGINES);
     tcase_add_loop_test(tc, in_the_open, 0, ENGINES);
-    tcase_add_loop_test(tc, strange_inside, 0, OWN);
+    tcase_add_loop_test(tc, strange_inside, 0, ENGINES);
     tcase_add_loop_test(tc, padded, 0, ENGINES);
-    tcase_add_loop_test(tc, flood, 0, OWN);
+    tcase_add_loop_test(tc, flood, 0, ENGINES);
     return qiotest_main(s);
 }
