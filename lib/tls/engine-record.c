@@ -265,7 +265,7 @@ static ssize_t hand_out(struct qiop_tls_opening *d, struct qiop_iov_cursor *dst)
 {
     size_t n = 0;
 
-    if (dst) {
+    if (dst && d->held_len) {
         n = qiop_iov_cursor_scatter(dst, d->held + d->held_off, d->held_len);
         d->held_off += n;
         d->held_len -= n;

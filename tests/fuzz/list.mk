@@ -3,6 +3,7 @@
 fuzz_tests = \
 	tests/fuzz/fuzz-migration-channels \
 	tests/fuzz/fuzz-tls-record \
+	tests/fuzz/fuzz-tls-session \
 	tests/fuzz/fuzz-websocket-frames \
 	tests/fuzz/fuzz-websocket-handshake
 
@@ -10,6 +11,8 @@ tests_fuzz_fuzz_migration_channels_SOURCES = \
 	tests/fuzz/fuzz-migration-channels.c tests/fuzz/fuzz-main.c
 tests_fuzz_fuzz_tls_record_SOURCES = \
 	tests/fuzz/fuzz-tls-record.c tests/fuzz/fuzz-main.c
+tests_fuzz_fuzz_tls_session_SOURCES = \
+	tests/fuzz/fuzz-tls-session.c tests/fuzz/fuzz-main.c
 tests_fuzz_fuzz_websocket_frames_SOURCES = \
 	tests/fuzz/fuzz-websocket-frames.c tests/fuzz/fuzz-main.c
 tests_fuzz_fuzz_websocket_handshake_SOURCES = \
