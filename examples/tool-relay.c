@@ -102,8 +102,9 @@ static bool push(ToolRelay *r)
     QIOError *err = NULL;
 
     while (r->len > 0) {
-        ssize_t n =
-            qio_channel_write(r->out->ioc, r->buf + r->pos, r->len, &err);
+        ssize_t n = r->filed ? (ssize_t)r->len
+                             : qio_channel_write(r->out->ioc, r->buf + r->pos,
+                                                 r->len, &err);
 
         if (n == QIO_CHANNEL_ERR_BLOCK) {
             return false;
@@ -206,6 +207,10 @@ static bool pull(ToolRelay *r)
         if (must_answer(r)) {
             tool_relay_set_timer(r, QUIET_MS);
         }
+        return false;
+    }
+    if (n < 0 && r->filed && qio_migration_channels_file_failed(r->in->ioc)) {
+        tool_relay_output_failed(r, err);
         return false;
     }
     if (n <= 0) {
@@ -385,6 +390,18 @@ static int prepare(ToolRelay *r, QIOError **errp)
     return r->tick ? start_ticking(r, errp) : -1;
 }
 
+/* Many connections write to a file themselves, each block at its place. What is
+ * read is judged as ever. Not where a file that was left behind, with gaps,
+ * could be taken for a whole one. */
+static int file_blocks(ToolRelay *r, QIOError **errp)
+{
+    r->filed = qio_migration_channels_count(r->in->ioc) > 1 && !r->first &&
+               r->out->sink && tool_sink_is_hidden(r->out->sink);
+    return r->filed ? qio_migration_channels_set_file(
+                          r->in->ioc, tool_sink_channel(r->out->sink), 0, errp)
+                    : 0;
+}
+
 void tool_relay_start(ToolRelay *r)
 {
     QIOError *err = NULL;
@@ -396,7 +413,7 @@ void tool_relay_start(ToolRelay *r)
         !r->in->talks && qio_endpoint_type(r->in->ep) == QIO_ENDPOINT_EXEC;
     r->result->started_us = tool_now_us();
     r->moving = true;
-    if (prepare(r, &err)) {
+    if (prepare(r, &err) || file_blocks(r, &err)) {
         tool_fail(r->result, TOOL_FAILED, err, "cannot begin");
         tool_relay_fail(r);
         return;

@@ -43,6 +43,7 @@ typedef struct ToolRelay {
     /* The last byte of a command's output is written when it ended well:
      * without it no receiver takes the stream for whole. */
     bool holds_back;
+    bool filed;        /* what is read is in the output's file already */
     size_t held;       /* 0 or 1, behind what is to be written */
     bool source_ended; /* ... well; what is left is written */
     uint8_t head[4];   /* the first bytes, while there are fewer than four */

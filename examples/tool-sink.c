@@ -181,6 +181,11 @@ QIOChannel *tool_sink_channel(const ToolSink *sink)
     return sink->ioc;
 }
 
+bool tool_sink_is_hidden(const ToolSink *sink)
+{
+    return sink->kind == SINK_RENAME;
+}
+
 static int sync_dir(const char *path, QIOError **errp)
 {
     char *dir = dir_of(path);

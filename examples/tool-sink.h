@@ -30,6 +30,9 @@ ToolSink *tool_sink_new_direct(const char *path, QIOChannel *ioc,
 /* Where to write; borrowed. */
 QIOChannel *tool_sink_channel(const ToolSink *sink);
 
+/* Whether nobody sees it before it is complete: then it may have gaps. */
+bool tool_sink_is_hidden(const ToolSink *sink);
+
 /* All has been written: close it and give it its name. Blocks as long as the
  * disk does. 0 or -1. */
 int tool_sink_commit(ToolSink *sink, QIOError **errp) QIO_MUST_CHECK;

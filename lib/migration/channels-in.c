@@ -61,9 +61,8 @@ static int take_header(struct qiop_channels *c, struct qiop_lane *l, size_t n,
     return 0;
 }
 
-/* Whether something came, or -1. */
-static int read_header(struct qiop_channels *c, struct qiop_lane *l,
-                       QIOError **errp)
+int qiop_lane_header(struct qiop_channels *c, struct qiop_lane *l,
+                     QIOError **errp)
 {
     struct iovec iov = {l->head + l->head_len, QIOP_BLOCK_LEN - l->head_len};
     QIOError *err = NULL;
@@ -86,7 +85,8 @@ static int read_headers(struct qiop_channels *c, QIOError **errp)
     int came = 0;
 
     for (unsigned i = 0; i < c->count; i++) {
-        int r = wants_header(c, i) ? read_header(c, &c->lanes[i], errp) : 0;
+        int r =
+            wants_header(c, i) ? qiop_lane_header(c, &c->lanes[i], errp) : 0;
 
         if (r < 0) {
             return -1;
@@ -98,9 +98,8 @@ static int read_headers(struct qiop_channels *c, QIOError **errp)
 
 /* ---- blocks ---- */
 
-/* From at bytes into iov on, at most len of them. The number of pieces. */
-static size_t cut(struct iovec *out, const struct iovec *iov, size_t niov,
-                  size_t at, size_t *len)
+size_t qiop_cut(struct iovec *out, const struct iovec *iov, size_t niov,
+                size_t at, size_t *len)
 {
     size_t n = 0, sum = 0;
 
@@ -129,7 +128,7 @@ static ssize_t read_due(struct qiop_channels *c, struct qiop_lane *l,
     struct iovec v[QIOP_LANE_IOV];
     QIOError *err = NULL;
     size_t len = l->left;
-    size_t n = cut(v, iov, niov, at, &len);
+    size_t n = qiop_cut(v, iov, niov, at, &len);
     ssize_t got;
 
     if (!n) {
@@ -148,11 +147,14 @@ static ssize_t read_due(struct qiop_channels *c, struct qiop_lane *l,
     if (got < 0) {
         return qiop_lane_failed(c, l, err, errp);
     }
-    if ((size_t)got < l->left) {
-        l->left -= (uint32_t)got;
+    len = (size_t)got < l->left ? (size_t)got : l->left;
+    if (c->file && qiop_file_told(c, v, len, errp)) {
+        return -1;
+    }
+    if (len < l->left) {
+        l->left -= (uint32_t)len;
         return got;
     }
-    len = l->left;
     l->left = 0;
     qiop_order_done(&c->order, lane_number(c, l));
     if ((size_t)got > len && take_header(c, l, (size_t)got - len, &err)) {
@@ -164,23 +166,48 @@ static ssize_t read_due(struct qiop_channels *c, struct qiop_lane *l,
 
 /* ---- the slots ---- */
 
-/* More into iov, of which `got` bytes are full. As the readv slot. */
-static ssize_t read_more(struct qiop_channels *c, const struct iovec *iov,
-                         size_t niov, size_t got, QIOError **errp)
+/* What is due, as qiop_order_next(), or BLOCK, which is _MORE. */
+static int find_due(struct qiop_channels *c, QIOError **errp)
 {
     int r = qiop_order_next(&c->order, errp);
 
     while (r == QIOP_ORDER_MORE) {
         r = read_headers(c, errp);
         if (r <= 0) {
-            return r ? -1 : QIO_CHANNEL_ERR_BLOCK;
+            return r ? -1 : QIOP_ORDER_MORE;
         }
         r = qiop_order_next(&c->order, errp);
     }
-    if (r == QIOP_ORDER_END) {
-        return 0;
+    return r;
+}
+
+/* How many bytes of what is due are in the file already. */
+static uint64_t find_ready(struct qiop_channels *c, int due)
+{
+    const struct qiop_block *b = &c->order.lanes[due >= 0 ? due : 0].block;
+
+    if (due == QIOP_ORDER_STORED) {
+        return c->told + qiop_order_take(&c->order);
     }
-    return r < 0 ? -1 : read_due(c, &c->lanes[r], iov, niov, got, errp);
+    return due >= 0 ? b->offset + (b->length - c->lanes[due].left) : c->told;
+}
+
+/* More into iov, of which `got` bytes are full. As the readv slot. */
+static ssize_t read_more(struct qiop_channels *c, const struct iovec *iov,
+                         size_t niov, size_t got, QIOError **errp)
+{
+    int r = 0;
+
+    if (c->told == c->ready) {
+        r = find_due(c, errp);
+        if (r == QIOP_ORDER_MORE || r == QIOP_ORDER_END || r == -1) {
+            return r == QIOP_ORDER_MORE ? QIO_CHANNEL_ERR_BLOCK
+                                        : -(r != QIOP_ORDER_END);
+        }
+        c->ready = c->file ? find_ready(c, r) : 0;
+    }
+    return c->told < c->ready ? qiop_file_read(c, iov, niov, got, errp)
+                              : read_due(c, &c->lanes[r], iov, niov, got, errp);
 }
 
 ssize_t qiop_channels_read(struct qiop_channels *c, const struct iovec *iov,
@@ -190,9 +217,16 @@ ssize_t qiop_channels_read(struct qiop_channels *c, const struct iovec *iov,
     size_t got = 0;
     ssize_t n = 1;
 
+    if (!c->in_begun) {
+        c->in_begun = true;
+        c->order.stored = c->file_stored;
+    }
     while (n > 0 && !c->in_err) {
         n = read_more(c, iov, niov, got, &c->in_err);
         got += n > 0 ? (size_t)n : 0;
+    }
+    if (!c->in_err && n == QIO_CHANNEL_ERR_BLOCK && !got && c->file) {
+        (void)qiop_file_put_aside(c, &c->in_err);
     }
     /* Not for each piece of a block, but soon. */
     if (!c->in_err &&
@@ -228,13 +262,16 @@ void qiop_channels_poll_in(struct qiop_channels *c, QIOPollSet *set)
     int r = qiop_order_next(&c->order, &err);
 
     qio_error_free(err);
-    if (c->in_err || r == -1 || r == QIOP_ORDER_END) {
+    if (c->in_err || r == -1 || r == QIOP_ORDER_END || r == QIOP_ORDER_STORED ||
+        c->told < c->ready) {
         qio_poll_set_ready(set, QIO_EVENT_IN);
         return;
     }
     for (unsigned i = 0; i < c->count; i++) {
         bool wanted =
-            r == (int)i || (r == QIOP_ORDER_MORE && wants_header(c, i));
+            r == (int)i ||
+            ((c->file || r == QIOP_ORDER_MORE) && wants_header(c, i)) ||
+            qiop_order_may_store(&c->order, i);
 
         if (!c->order.lanes[i].ended) {
             poll_lane(&c->lanes[i], wanted, set);

@@ -58,6 +58,15 @@ struct qiop_channels {
     pthread_mutex_t in_lock;
     QIOError *in_err; /* stays */
     struct qiop_order order;
+    bool in_begun;
+    /* Where all that comes is written, be it due or not; or NULL. */
+    QIOChannel *file;
+    off_t file_base;
+    bool file_failed;
+    uint8_t *file_buf;
+    struct qiop_order_stored *file_stored;
+    uint64_t told;  /* bytes of the stream that the caller has got */
+    uint64_t ready; /* so many are in the file, without a gap */
 
     pthread_mutex_t out_lock;
     QIOError *out_err; /* stays */
@@ -103,6 +112,26 @@ void qiop_lane_await_end(const struct qiop_lane *l, QIOPollSet *set);
 /* As qio_channel_try_readv() on the connection, and on what it still had. */
 ssize_t qiop_lane_read(struct qiop_lane *l, const struct iovec *iov,
                        size_t niov, QIOError **errp);
+
+/* More of a header. Whether something came, or -1. */
+int qiop_lane_header(struct qiop_channels *c, struct qiop_lane *l,
+                     QIOError **errp);
+/* From at bytes into iov on, at most len of them, which is made smaller. The
+ * number of pieces, one less than QIOP_LANE_IOV at most. */
+size_t qiop_cut(struct iovec *out, const struct iovec *iov, size_t niov,
+                size_t at, size_t *len);
+
+/* ... with a file, channels-file.c ... */
+
+/* The next bytes of the stream have been read into v, len of them: write them
+ * too. 0 or -1. */
+int qiop_file_told(struct qiop_channels *c, const struct iovec *v, size_t len,
+                   QIOError **errp);
+/* The next ones from the file, of those that are ready. As the readv slot. */
+ssize_t qiop_file_read(struct qiop_channels *c, const struct iovec *iov,
+                       size_t niov, size_t at, QIOError **errp);
+/* Blocks that are not due, from all who have some. 0 or -1. */
+int qiop_file_put_aside(struct qiop_channels *c, QIOError **errp);
 
 /* ---- writing; out_lock is held ---- */
 

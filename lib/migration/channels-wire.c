@@ -243,14 +243,30 @@ static int nothing_due(const struct qiop_order *o, QIOError **errp)
     return QIOP_ORDER_END;
 }
 
+static const struct qiop_order_stored *stored_next(const struct qiop_order *o)
+{
+    const struct qiop_order_stored *s =
+        o->n_stored ? &o->stored[o->next % QIOP_STORED_MAX] : NULL;
+
+    return s && s->there ? s : NULL;
+}
+
 int qiop_order_next(const struct qiop_order *o, QIOError **errp)
 {
+    const struct qiop_order_stored *s = stored_next(o);
     unsigned wanting = 0;
+
+    if (s) {
+        return s->offset == o->offset
+                   ? QIOP_ORDER_STORED
+                   : out_of_step(errp, "it does not follow the one before");
+    }
 
     for (unsigned i = 0; i < o->count; i++) {
         const struct qiop_order_lane *l = &o->lanes[i];
 
-        wanting += !l->held && !l->ended;
+        /* Numbers only grow. */
+        wanting += !l->held && !l->ended && l->least <= o->next;
         if (!l->held || l->block.number > o->next) {
             continue;
         }
@@ -270,4 +286,53 @@ void qiop_order_done(struct qiop_order *o, unsigned lane)
     o->offset += o->lanes[lane].block.length;
     o->next = o->lanes[lane].block.number + 1;
     o->lanes[lane].held = false;
+}
+
+/* ---- what is put aside ---- */
+
+bool qiop_order_may_store(const struct qiop_order *o, unsigned lane)
+{
+    const struct qiop_order_lane *l = &o->lanes[lane];
+
+    return o->stored && l->held && l->block.number > o->next &&
+           l->block.number - o->next < QIOP_STORED_MAX;
+}
+
+int qiop_order_check_store(const struct qiop_order *o, unsigned lane,
+                           QIOError **errp)
+{
+    const struct qiop_block *b = &o->lanes[lane].block;
+    uint64_t between = b->number - o->next;
+
+    /* Each of those between has a byte, and not more than was announced. */
+    if (b->offset < o->offset || b->offset - o->offset < between ||
+        b->offset - o->offset > between * o->block_max) {
+        return out_of_step(errp, "it cannot follow those before");
+    }
+    return 0;
+}
+
+int qiop_order_store(struct qiop_order *o, unsigned lane, QIOError **errp)
+{
+    struct qiop_order_lane *l = &o->lanes[lane];
+    struct qiop_order_stored *s = &o->stored[l->block.number % QIOP_STORED_MAX];
+
+    if (s->there) {
+        return out_of_step(errp, "two have the same number");
+    }
+    *s = (struct qiop_order_stored){true, l->block.offset, l->block.length};
+    o->n_stored++;
+    l->held = false;
+    return 0;
+}
+
+uint32_t qiop_order_take(struct qiop_order *o)
+{
+    struct qiop_order_stored *s = &o->stored[o->next % QIOP_STORED_MAX];
+
+    s->there = false;
+    o->n_stored--;
+    o->next++;
+    o->offset += s->length;
+    return s->length;
 }

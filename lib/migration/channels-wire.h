@@ -72,6 +72,16 @@ struct qiop_order_lane {
     struct qiop_block block;
 };
 
+/* How far ahead of what is due blocks are put aside. */
+#define QIOP_STORED_MAX 4096
+
+/* A block that has come whole before it was due. */
+struct qiop_order_stored {
+    bool there;
+    uint64_t offset;
+    uint32_t length;
+};
+
 struct qiop_order {
     unsigned count;
     uint32_t block_max;
@@ -80,6 +90,9 @@ struct qiop_order {
     unsigned ended;
     struct qiop_block end; /* what the first one to end said */
     struct qiop_order_lane lanes[QIOP_CHANNELS_MAX];
+    /* By number, modulo QIOP_STORED_MAX of them; NULL: nothing is put aside. */
+    struct qiop_order_stored *stored;
+    unsigned n_stored;
 };
 
 void qiop_order_init(struct qiop_order *o, unsigned count, uint32_t block_max);
@@ -90,8 +103,9 @@ int qiop_order_header(struct qiop_order *o, unsigned lane,
                       const uint8_t data[QIOP_BLOCK_LEN], QIOError **errp);
 
 enum {
-    QIOP_ORDER_MORE = -2, /* more headers are needed to tell */
-    QIOP_ORDER_END = -3,  /* everything has come */
+    QIOP_ORDER_MORE = -2,   /* more headers are needed to tell */
+    QIOP_ORDER_END = -3,    /* everything has come */
+    QIOP_ORDER_STORED = -4, /* the block that is due was put aside */
 };
 
 /* The connection that has the block which is due, _MORE, _END, or -1 with
@@ -100,5 +114,16 @@ int qiop_order_next(const struct qiop_order *o, QIOError **errp);
 
 /* All of the block that was due has been read from this connection. */
 void qiop_order_done(struct qiop_order *o, unsigned lane);
+
+/* Whether the block of this connection is not due and can be put aside. */
+bool qiop_order_may_store(const struct qiop_order *o, unsigned lane);
+/* Whether it can belong where it says, as far as one can tell so early. 0, or
+ * -1 with QIO_ERROR_STREAM. */
+int qiop_order_check_store(const struct qiop_order *o, unsigned lane,
+                           QIOError **errp);
+/* All of it has been read and put aside. 0, or -1 with QIO_ERROR_STREAM. */
+int qiop_order_store(struct qiop_order *o, unsigned lane, QIOError **errp);
+/* After QIOP_ORDER_STORED: that block is done. Returns its length. */
+uint32_t qiop_order_take(struct qiop_order *o);
 
 #endif

@@ -219,6 +219,43 @@ int qio_migration_channels_set_threads(QIOChannel *ioc, bool enabled,
     return 0;
 }
 
+static bool can_have_file(const struct qiop_channels *c, QIOChannel *file,
+                          off_t offset)
+{
+    return c && !c->in_begun && !c->file && offset >= 0 &&
+           qio_channel_has_feature(file, QIO_CHANNEL_FEATURE_SEEKABLE);
+}
+
+int qio_migration_channels_set_file(QIOChannel *ioc, QIOChannel *file,
+                                    off_t offset, QIOError **errp)
+{
+    struct qiop_channels *c = channels_of(ioc);
+
+    if (!can_have_file(c, file, offset)) {
+        return invalid(errp, "nothing that could still get a file");
+    }
+    c->file_buf = malloc(QIOP_BLOCK_SIZE);
+    c->file_stored = calloc(QIOP_STORED_MAX, sizeof(*c->file_stored));
+    if (!c->file_buf || !c->file_stored) {
+        free(c->file_buf);
+        free(c->file_stored);
+        c->file_buf = NULL;
+        c->file_stored = NULL;
+        qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
+        return -1;
+    }
+    c->file = qio_channel_ref(file);
+    c->file_base = offset;
+    return 0;
+}
+
+bool qio_migration_channels_file_failed(const QIOChannel *ioc)
+{
+    const struct qiop_channels *c = channels_of(ioc);
+
+    return c && c->file_failed;
+}
+
 unsigned qio_migration_channels_count(const QIOChannel *ioc)
 {
     const struct qiop_channels *c = channels_of(ioc);
@@ -518,6 +555,9 @@ static void channels_finalize(QIOChannel *ioc)
         free(c->lanes[i].out);
         free(c->lanes[i].early);
     }
+    qio_channel_unref(c->file);
+    free(c->file_buf);
+    free(c->file_stored);
     qio_error_free(c->in_err);
     qio_error_free(c->out_err);
     pthread_mutex_destroy(&c->in_lock);

@@ -1,5 +1,6 @@
 migration_sources = \
 	lib/migration/channels-ended.c \
+	lib/migration/channels-file.c \
 	lib/migration/channels-hello.c \
 	lib/migration/channels-in.c \
 	lib/migration/channels-out.c \

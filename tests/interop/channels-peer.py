@@ -81,6 +81,19 @@ def send(port, how):
         b.sendall(block(1, 1, 1000, length=1 << 24))
     elif how == 'twice':
         b.sendall(block(1, 0, 0, b'b' * 1000))
+    elif how == 'overlap':
+        b.sendall(block(1, 2, 1500, b'b' * 1000))
+        a.sendall(block(0, 1, 1000, b'c' * 1000))
+    elif how == 'far':
+        b.sendall(block(1, 2, 1 << 40, b'b' * 1000))
+    elif how == 'same':
+        # The first one is put aside before the other one comes.
+        b.sendall(block(1, 2, 2000, b'b' * 1000) + block(1, 4, 4000, b'b'))
+        time.sleep(0.3)
+        a.sendall(block(0, 2, 2000, b'c' * 1000))
+    elif how == 'behind':
+        b.sendall(block(1, 2, 2000, b'b' * 1000) + block(1, 3, 3000, end=True))
+        a.sendall(block(0, 1, 1000, end=True))
     elif how == 'gap':
         b.sendall(block(1, 2, 2000, b'b' * 1000))
         a.sendall(block(0, 3, 3000, b'c'))

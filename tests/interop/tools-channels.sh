@@ -4,7 +4,7 @@
 # the network can do wrong.
 . "$(dirname "$0")/lib.sh"
 need certtool openssl python3
-begin 100
+begin 180
 
 "$top/examples/mkpki" pki >/dev/null || exit 1
 bytes 4000000 >plain
@@ -117,7 +117,7 @@ rm -f sink.*
 # wrong HOW EXIT REGEX: a receiver of two, and how the other side breaks rules.
 wrong()
 {
-    run recv "$RECV" --channels 2 --timeout 1 tcp:127.0.0.1:0 file:sink
+    run recv "$RECV" --channels 2 --timeout 3 tcp:127.0.0.1:0 file:sink
     listens recv
     run peer python3 -B "$peer" send "${uri##*:}" "$1"
     ended recv
@@ -144,6 +144,10 @@ wrong length 1 'larger than'
 wrong twice 1 'already|same number'
 wrong gap 1 'missing'
 wrong total 1 'differ in where'
+wrong overlap 1 'does not follow'
+wrong far 1 'cannot follow'
+wrong same 1 'same number|already|is missing'
+wrong behind 1 'differ in where|too early|after the end'
 wrong half 5 'ended before'
 wrong endless 5 'ended before'
 wrong oneend 5 'ended before'
@@ -175,6 +179,31 @@ check "only the sender: exit 3" [ "$rc" = 3 ]
 ended recv
 check "only the sender: the receiver fails" [ "$rc" = 5 ]
 check "only the sender: nothing left" nothing_left sink
+
+# ---- the file ----
+
+# Whatever comes first, at its place; what was there in place stays.
+echo before >sink
+run recv "$RECV" --channels 3 tcp:127.0.0.1:0 file:sink,offset=7
+listens recv
+run send "$SEND" --channels 3 file:whole "$uri"
+ended send
+ended recv
+check "in place: the receiver exits 0" [ "$rc" = 0 ]
+check "in place: the same bytes" cmp -s <(echo before; cat whole) sink
+rm -f sink
+limited() { (ulimit -f 2000; trap '' XFSZ; exec "$@"); }
+for threads in on off; do
+    run recv limited "$RECV" --channels 3 --channel-threads=$threads tcp:127.0.0.1:0 file:sink
+    listens recv
+    run send "$SEND" --channels 3 file:whole "$uri"
+    ended recv
+    check "no room for the file, threads $threads: the receiver exits 6" [ "$rc" = 6 ]
+    check "... and says so" one_line recv 'sink failed'
+    check "... nothing left" nothing_left sink
+    ended send
+    check "... the sender fails" [ "$rc" = 1 ]
+done
 
 # ---- one connection breaks off ----
 

@@ -2,6 +2,7 @@ migration_tests = \
 	tests/migration/test-channels \
 	tests/migration/test-channels-contract \
 	tests/migration/test-channels-dead \
+	tests/migration/test-channels-file \
 	tests/migration/test-channels-thread \
 	tests/migration/test-channels-wire \
 	tests/migration/test-connect \
@@ -31,5 +32,7 @@ tests_migration_test_channels_contract_SOURCES = \
 	tests/migration/test-channels-contract.c $(migration_manypair)
 tests_migration_test_channels_dead_SOURCES = \
 	tests/migration/test-channels-dead.c $(migration_manypair)
+tests_migration_test_channels_file_SOURCES = \
+	tests/migration/test-channels-file.c $(migration_manypair)
 tests_migration_test_channels_thread_SOURCES = \
 	tests/migration/test-channels-thread.c $(migration_manypair)

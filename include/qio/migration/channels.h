@@ -155,6 +155,28 @@ QIO_API int qio_migration_channels_on_answer(QIOChannel *ioc,
 QIO_API int qio_migration_channels_set_threads(QIOChannel *ioc, bool enabled,
                                                QIOError **errp);
 
+/*
+ * qio_migration_channels_set_file: have all that comes written to a file at its
+ * place, block 0 at offset, with qio_channel_pwritev(), be it due or not: so no
+ * connection waits for another one's turn. Reading goes on as ever: it gives
+ * every byte in order (from the file those that came early) and tells the end
+ * and every failure. Only when it has told the end (0) is the file complete;
+ * until then it may have gaps, and after a failure it is of no use. A block
+ * that is more than 4095 ahead waits in its connection.
+ *
+ * file: seekable, readable and writable; kept until ioc ends. Calls to it may
+ *   wait for the disk. Before the first read.
+ * Returns: 0, or -1. Errors: QIO_ERROR_INVALID: it is not fit, ioc is no such
+ *   channel or has been read; QIO_ERROR_NOMEM. Since: 0.1
+ *
+ * qio_migration_channels_file_failed: whether it is the file that made reading
+ * fail. Since: 0.1
+ */
+QIO_API int qio_migration_channels_set_file(QIOChannel *ioc, QIOChannel *file,
+                                            off_t offset,
+                                            QIOError **errp) QIO_MUST_CHECK;
+QIO_API bool qio_migration_channels_file_failed(const QIOChannel *ioc);
+
 /* How many connections there are or will be, 0 when that is not known yet, or
  * when ioc is no such channel; and one of them, borrowed, NULL when it is not
  * there. Since: 0.1 */
