@@ -357,7 +357,8 @@ static void corked(int runs, uint64_t total)
     for (size_t i = 0; i < 4; i++) {
         show(names[i], &r[i], (double)(total >> 20));
     }
-    bench_ratio("throughput over GnuTLS", r[1].speed_ratio, 0.95, 1);
+    /* Without a cork nothing is wanted: it depends on who waits for whom, for a
+     * reader that is ahead is woken for every record. */
     bench_ratio("corked, throughput over GnuTLS", r[2].speed_ratio, 4, 1);
     bench_ratio("aead, corked, throughput over GnuTLS", r[3].speed_ratio, 3, 1);
 }
