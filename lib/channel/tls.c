@@ -609,13 +609,17 @@ int qio_channel_tls_set_buffers(QIOChannel *ioc, size_t output, size_t input,
     if (!t) {
         return -1;
     }
-    if (t->started) {
+    if (t->started && output) {
         qio_error_set(errp, QIO_ERROR_STATE, 0,
-                      "%s: buffers are set before the handshake",
+                      "%s: output buffers are set before the handshake",
                       qio_channel_name(ioc));
         return -1;
     }
-    qiop_tls_session_set_buffers(t->session, output, input);
+    if (t->started) {
+        qiop_tls_session_limit_input(t->session, input);
+    } else {
+        qiop_tls_session_set_buffers(t->session, output, input);
+    }
     return 0;
 }
 

@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <qio/channel-tls.h>
+
+/* Of several connections: of each, and of all together. Measured: with 256 KiB
+ * each four of them had 0.7 of the throughput of one, with 128 KiB all of it.
+ */
+#define READ_AHEAD ((size_t)128 << 10)
+#define READ_AHEAD_ALL ((size_t)512 << 10)
 
 static const QIOChannelOps channels_ops;
 
@@ -122,11 +129,19 @@ static int greet(struct qiop_channels *c, unsigned i, QIOChannel *connection,
 }
 
 /* The end of a block must not wait for the next one on the same connection,
- * which may be the one that is waited for. */
-static void send_at_once(QIOChannel *connection)
+ * which may be the one that is waited for. And what is read ahead on all of
+ * them should stay in the cache. */
+static void prepare(QIOChannel *connection, unsigned count)
 {
+    size_t share = READ_AHEAD_ALL / count;
+
     for (QIOChannel *c = connection; c; c = qio_channel_base(c)) {
         qio_channel_set_delay(c, false);
+        if (count > 1) {
+            /* It may be something else than TLS. */
+            (void)!qio_channel_tls_set_buffers(
+                c, 0, share < READ_AHEAD ? share : READ_AHEAD, NULL);
+        }
     }
 }
 
@@ -144,7 +159,7 @@ static int take_in(QIOChannel *ioc, unsigned i, QIOChannel *connection,
         qio_channel_unref(lane);
         return -1;
     }
-    send_at_once(connection);
+    prepare(connection, c->count);
     c->lanes[i].ioc = lane;
     c->joined++;
     /* Now, though nobody may have begun to open; a failure stays. */

@@ -392,6 +392,17 @@ void qiop_tls_session_set_buffers(struct qiop_tls_session *s, size_t output,
     qiop_queue_init(&s->in, s->in_max + 2 * QIOP_TLS_RECORD_MAX);
 }
 
+void qiop_tls_session_limit_input(struct qiop_tls_session *s, size_t input)
+{
+    pthread_mutex_lock(&s->open_lock);
+    if (input && input < s->in_max) {
+        s->in_max =
+            input < QIOP_TLS_RECORD_MAX ? QIOP_TLS_RECORD_MAX : (uint32_t)input;
+        s->in_size = s->in_size < s->in_max ? s->in_size : s->in_max;
+    }
+    pthread_mutex_unlock(&s->open_lock);
+}
+
 bool qiop_tls_session_needs_hostname(const struct qiop_tls_session *s)
 {
     return !s->server && !s->hostname;

@@ -39,6 +39,8 @@ bool qiop_tls_session_needs_hostname(const struct qiop_tls_session *s);
 /* Bounds in bytes, 0 keeps; before the handshake. */
 void qiop_tls_session_set_buffers(struct qiop_tls_session *s, size_t output,
                                   size_t input);
+/* The same for the input when there may be some: only less. */
+void qiop_tls_session_limit_input(struct qiop_tls_session *s, size_t input);
 
 /* One step. 0 done, -1, QIOP_TLS_BLOCK. Whatever it returns there may be
  * output to send, an alert for example. */

@@ -98,6 +98,9 @@ START_TEST(basics)
         qio_channel_get_peer_cred(p.client, NULL, NULL, NULL, &err), 0);
     ck_assert_int_eq(qio_channel_tls_set_buffers(p.client, 1, 1, &err), -1);
     qiotest_error(&err, QIO_ERROR_STATE);
+    ck_assert_int_eq(qio_channel_tls_set_buffers(p.client, 0, 1, &err), 0);
+    write_text(p.server, "pong");
+    read_text(p.client, "pong");
     ck_assert_ptr_null(qio_channel_tls_describe(p.base[0], &err));
     qiotest_error(&err, QIO_ERROR_INVALID);
     pair_free(&p);

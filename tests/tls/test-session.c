@@ -427,7 +427,7 @@ START_TEST(bounded)
     struct sessionpair p;
     QIOError *err = NULL;
     struct iovec iov = {data, sizeof(data)};
-    size_t done = 0, got = 0;
+    size_t done = 0, got = 0, room;
 
     tlspair_creds_make(&creds, versions[_i]);
     sessionpair_init(&p, creds.client, creds.server, "localhost", NULL);
@@ -435,6 +435,15 @@ START_TEST(bounded)
     qiop_tls_session_set_buffers(p.client, 256 << 10, 0);
     sessionpair_run(&p);
     established(&p);
+    qiop_tls_session_limit_input(p.server, 20000);
+    ck_assert_ptr_nonnull(
+        qiop_tls_session_input_reserve(p.server, &room, &err));
+    ck_assert_uint_le(room, 20000);
+    /* It does not grow again. */
+    qiop_tls_session_limit_input(p.server, 1 << 20);
+    ck_assert_ptr_nonnull(
+        qiop_tls_session_input_reserve(p.server, &room, &err));
+    ck_assert_uint_le(room, 20000);
     while (done < sizeof(data)) {
         ssize_t n;
 

@@ -33,6 +33,10 @@
  * says. The failure of one connection is the failure of the whole; close the
  * channel then, which closes all of them.
  *
+ * A TLS channel that is one of several reads 128 KiB ahead at most from then on,
+ * one of many less: what they hold together should stay in the processor's
+ * cache.
+ *
  * Threads: as any channel: one that reads and one that writes. No thread is
  * made unless qio_migration_channels_set_threads() asks for them. Since: 0.1
  */
