@@ -161,6 +161,8 @@ struct QIOChannelOps {
                       off_t offset, QIOError **errp);
     ssize_t (*pwritev)(QIOChannel *ioc, const struct iovec *iov, size_t niov,
                        off_t offset, QIOError **errp);
+    /* While the cork is on the core does not flush after a write; when it is
+     * lifted the core calls this slot and then flushes. */
     void (*set_cork)(QIOChannel *ioc, bool enabled);
     void (*set_delay)(QIOChannel *ioc, bool enabled);
     /* Returns 0 or -1 (QIO_ERROR_UNSUPPORTED: unknown question). */

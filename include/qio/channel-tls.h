@@ -85,7 +85,8 @@ QIO_API int qio_channel_tls_handshake(QIOChannel *ioc, int timeout_ms,
  * how much encrypted output is gathered for one write to the channel beneath
  * (default 512 KiB) and how far input is read ahead (default up to 512 KiB,
  * grown only under load, given back at rest). 0 keeps a value. Before the
- * handshake; later input can still be made less. Threads: any. Since: 0.1
+ * handshake; on an open channel input can still be made less, by any thread.
+ * Since: 0.1
  */
 QIO_API int qio_channel_tls_set_buffers(QIOChannel *ioc, size_t output,
                                         size_t input,

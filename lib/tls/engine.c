@@ -7,7 +7,6 @@
 #include <string.h>
 
 static const char gnutls_name[] = "gnutls";
-
 static const char aead_name[] = "aead";
 
 /* The constant of this name; NULL for none of them. */
