@@ -10,6 +10,13 @@ bench_programs = \
 	tests/bench/bench-tls-send \
 	tests/bench/bench-websocket
 
+# What the scripts ask.
+bench_helpers = tests/bench/bench-vectors
+
+tests_bench_bench_vectors_SOURCES = tests/bench/bench-vectors.c \
+	tests/bench/vectors.c tests/bench/vectors.h
+tests_bench_bench_vectors_LDADD = $(IPSEC_MB_LIBS)
+
 # Built by make check, too.
 scale_programs = \
 	tests/bench/bench-crowd \
@@ -50,11 +57,12 @@ tests_bench_bench_tls_both_SOURCES = tests/bench/bench-tls-both.c \
 	tests/bench/bench-openssl.c tests/bench/bench-peers.h \
 	tests/bench/bench-ping.c tests/bench/bench-ping.h \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
-	tests/bench/bench.c tests/bench/bench.h
+	tests/bench/bench.c tests/bench/bench.h \
+	tests/bench/vectors.c tests/bench/vectors.h
 tests_bench_bench_tls_both_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS) \
 	$(GIO_CFLAGS) $(EVENT_OPENSSL_CFLAGS)
 tests_bench_bench_tls_both_LDADD = libqio.la $(GNUTLS_LIBS) $(OPENSSL_LIBS) \
-	$(GIO_LIBS) $(EVENT_OPENSSL_LIBS)
+	$(GIO_LIBS) $(EVENT_OPENSSL_LIBS) $(IPSEC_MB_LIBS)
 tests_bench_bench_tls_recv_SOURCES = tests/bench/bench-tls-recv.c \
 	tests/bench/bench-tls.c tests/bench/bench-tls.h \
 	tests/bench/bench.c tests/bench/bench.h
