@@ -12,9 +12,12 @@
 #include <string.h>
 
 /* Large pieces: few system calls, and TLS opens many records at once. */
-#define CHUNK (512 * 1024) /* as much as a TLS channel sends at once */
-/* Pieces moved before others have their turn. */
-#define TURN 4
+#define CHUNK (512 * 1024)
+/* Where records gather in the output anyway: still in the cache when they are
+ * sealed. A file over TLS took half as long as with the above. */
+#define PIECE (64 * 1024)
+/* Bytes moved before others have their turn. */
+#define TURN (4 * CHUNK)
 /* A whole stream followed by so much silence is at its end, when the source
  * waits for an answer. */
 #define QUIET_MS 250
@@ -49,12 +52,19 @@ static void limit_rate(ToolRelay *r, size_t len)
     }
 }
 
-static size_t chunk_size(const ToolOptions *opt)
+/* Records of ours gather in it while the cork is on. */
+static bool gathers(const ToolRelay *r)
 {
-    uint64_t tenth = opt->rate_limit / 10;
+    return r->out->tls && r->out->tls == r->out->ioc;
+}
 
-    if (!opt->rate_limit || tenth > CHUNK) {
-        return CHUNK;
+static size_t chunk_size(const ToolRelay *r)
+{
+    uint64_t tenth = r->opt->rate_limit / 10;
+    size_t most = gathers(r) ? PIECE : CHUNK;
+
+    if (!r->opt->rate_limit || tenth > most) {
+        return most;
     }
     return tenth ? (size_t)tenth : 1;
 }
@@ -225,16 +235,40 @@ static bool pull(ToolRelay *r)
     return true;
 }
 
-static void pump(ToolRelay *r)
+/* Whether all is through. */
+static bool move(ToolRelay *r)
 {
-    for (int i = 0; i < TURN && push(r) && !r->paused; i++) {
+    size_t moved = 0;
+
+    while (moved < TURN && push(r) && !r->paused) {
         if (r->source_ended) {
-            tool_relay_finish(r);
-            return;
+            return true;
         }
         if (!pull(r)) {
-            return;
+            return false;
         }
+        moved += r->len;
+    }
+    return false;
+}
+
+/* As long as there is more to read at once, records gather into batches. */
+static void cork(ToolRelay *r, bool enabled)
+{
+    if (gathers(r)) {
+        qio_channel_set_cork(r->out->ioc, enabled);
+    }
+}
+
+static void pump(ToolRelay *r)
+{
+    bool all;
+
+    cork(r, true);
+    all = move(r);
+    cork(r, false);
+    if (all) {
+        tool_relay_finish(r);
     }
 }
 
@@ -382,7 +416,7 @@ static int prepare(ToolRelay *r, QIOError **errp)
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "out of memory");
         return -1;
     }
-    r->chunk = chunk_size(r->opt);
+    r->chunk = chunk_size(r);
     r->follow = qio_migration_follow_new(errp);
     r->timer = r->follow ? qio_timer_new(r->loop, timed_out, r, errp) : NULL;
     r->pause = r->timer ? qio_timer_new(r->loop, pause_is_over, r, errp) : NULL;
