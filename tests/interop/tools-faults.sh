@@ -9,7 +9,9 @@ begin 200
 "$top/examples/mkpki" pki >/dev/null || exit 1
 bytes 4000000 >plain
 stream 4000000 >whole
-cut_stream 4000000 >cut
+# More than sockets hold: a sender that is through before its receiver looked
+# resets a connection that then never was.
+cut_stream 20000000 >cut
 
 # fails NAME EXIT REGEX COMMAND...: ends so, and says so in one line.
 fails()
