@@ -9,6 +9,8 @@ base_sources = \
 	lib/base/iov.h \
 	lib/base/optstr.c \
 	lib/base/optstr.h \
+	lib/base/pages.c \
+	lib/base/pages.h \
 	lib/base/queue.c \
 	lib/base/queue.h \
 	lib/base/tail.c \

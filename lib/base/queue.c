@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "base/pages.h"
 
 #define SMALLEST 1024
 
@@ -67,7 +68,7 @@ static size_t next_cap(const struct qiop_queue *q, size_t need)
 static int grow(struct qiop_queue *q, size_t need, QIOError **errp)
 {
     size_t cap = next_cap(q, need);
-    uint8_t *data = malloc(cap);
+    uint8_t *data = qiop_pages_alloc(cap);
 
     if (!data) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0,

@@ -4,6 +4,7 @@
 #include "channel.h"
 
 #include <stdlib.h>
+#include "base/pages.h"
 #include "splice.h"
 
 /* Large enough for layers beneath to batch. */
@@ -81,7 +82,7 @@ static int copy_buffered(QIOChannel *src, QIOChannel *dst,
                          struct qiop_splice *p, uint64_t limit,
                          uint64_t *copied, QIOError **errp)
 {
-    void *buf = malloc(COPY_BYTES);
+    void *buf = qiop_pages_alloc(COPY_BYTES);
     int r;
 
     if (!buf) {

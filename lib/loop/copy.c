@@ -2,6 +2,7 @@
 /* Copying between two channels as a task: one pump for each direction. */
 #include <config.h>
 #include <stdlib.h>
+#include "base/pages.h"
 #include "core/channel.h"
 #include "core/splice.h"
 #include "loop/task.h"
@@ -61,7 +62,7 @@ static int blocked_in(struct pump *p)
 static int need_buffer(struct pump *p, QIOError **errp)
 {
     if (!p->buf) {
-        p->buf = malloc(BUFFER);
+        p->buf = qiop_pages_alloc(BUFFER);
     }
     if (!p->buf) {
         qio_error_set(errp, QIO_ERROR_NOMEM, 0, "cannot allocate a buffer");

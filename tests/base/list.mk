@@ -5,6 +5,7 @@ base_tests = \
 	tests/base/test-iov \
 	tests/base/test-oom \
 	tests/base/test-optstr \
+	tests/base/test-pages \
 	tests/base/test-queue \
 	tests/base/test-tail
 
