@@ -10,8 +10,6 @@
 #include "bench-ping.h"
 #include "bench.h"
 
-#define RUNS_MAX 11 /* bench_compare() takes 101 */
-
 struct job {
     size_t chunk;
     uint64_t total;
@@ -210,24 +208,24 @@ static void ping_pong(enum bench_transport t, int runs)
 
 int main(int argc, char **argv)
 {
-    int runs = 7;
-    int mib = 2048;
+    /* Many short runs: throughput differs by up to half from one to the next.
+     */
+    int runs = 63;
+    int mib = 256;
+    int few;
 
     bench_options(argc, argv, &runs, &mib);
-    if (runs > RUNS_MAX) {
-        bench_fail("cannot run that often");
-    }
-    printf("plain: %d MiB, median of %d runs, both ends on this machine\n",
-           (mib + 7) / 8, 9 * runs);
+    few = (runs + 8) / 9;
+    printf("plain: %d MiB, median of %d runs, both ends on this machine\n", mib,
+           runs);
     for (int t = BENCH_TCP; t <= BENCH_UNIX; t++) {
-        /* Short ones, and many: from process to process throughput differs by
-         * half, within one it does not. */
-        throughput(t, 64 << 10, 0, (mib + 7) / 8, 9 * runs);
-        throughput(t, 1 << 20, 0, (mib + 7) / 8, 9 * runs);
+        throughput(t, 64 << 10, 0, mib, runs);
+        throughput(t, 1 << 20, 0, mib, runs);
         if (t == BENCH_TCP) {
-            throughput(t, 1 << 20, 1, mib, runs);
+            /* Long ones: finding out that the kernel copies takes a while. */
+            throughput(t, 1 << 20, 1, 8 * mib, few);
         }
-        ping_pong(t, runs);
+        ping_pong(t, few);
     }
     return 0;
 }

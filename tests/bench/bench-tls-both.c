@@ -439,10 +439,7 @@ int main(int argc, char **argv)
     printf("tls-both: TLS 1.3 %s, %d MiB, median of %d runs, both ends on "
            "this machine\n",
            BENCH_CIPHER, mib, runs);
-    if (bench_without_vaes()) {
-        printf("no VAES: %s; wanted of the best is what is of aead\n",
-               bench_without_vaes());
-    }
+    bench_tell_vaes();
     row(BENCH_TCP, "512 KiB writes, tcp", (struct job){LARGE, total, NULL, 0},
         &large_tcp, runs);
     row(BENCH_TCP, "64 KiB writes, each flushed, tcp",

@@ -3,6 +3,8 @@
 #include <config.h>
 #include "vectors.h"
 
+#include <stdio.h>
+
 #ifdef HAVE_IPSEC_MB
 #include <intel-ipsec-mb.h>
 
@@ -31,3 +33,12 @@ const char *bench_without_vaes(void)
     return "the library is built without libipsec-mb";
 }
 #endif
+
+void bench_tell_vaes(void)
+{
+    const char *why = bench_without_vaes();
+
+    if (why) {
+        printf("no VAES: %s; wanted of the best is what is of aead\n", why);
+    }
+}

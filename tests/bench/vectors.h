@@ -6,5 +6,7 @@
 /* NULL when its AES-GCM works with the wide instructions (VAES) here; or why it
  * does not, and then the best engine need not be faster than the others. */
 const char *bench_without_vaes(void);
+/* Print that, if it is so. */
+void bench_tell_vaes(void);
 
 #endif
