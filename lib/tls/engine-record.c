@@ -6,8 +6,9 @@
  * data is left at the head of the input, encrypted, and GnuTLS reads it.
  *
  * A direction's keys are taken when there is more than a little to seal or to
- * open; before, and again once the connection rests, GnuTLS has them and its
- * own records serve. So a connection at rest costs no more than it does.
+ * open, or a little again and again; before, and again once the connection
+ * rests, GnuTLS has them and its own records serve. So a connection at rest
+ * costs no more than it does.
  */
 #include <config.h>
 #include "tls/session-priv.h"
@@ -17,6 +18,9 @@
 
 /* Bytes for which it is worth while to take the keys. */
 #define BULK 2048
+/* As many little records without a rest are, too: what asks and answers without
+ * a pause shall not wait for more than what it says. */
+#define FEW 8
 
 /* ---- keys ---- */
 
@@ -196,6 +200,8 @@ static void drop_opening(struct qiop_tls_session *s)
 /* Keys go back only together with the number that they have reached. */
 static void rest(struct qiop_tls_session *s)
 {
+    s->few_sealed = 0;
+    s->few_opened = 0;
     pthread_mutex_lock(&s->lock);
     if (s->sealing && !s->failed &&
         give_number(s, false, &s->sealing->r, NULL) == 0) {
@@ -235,7 +241,8 @@ static ssize_t seal(struct qiop_tls_session *s, struct qiop_iov_cursor *src,
     ssize_t n;
 
     if (!s->sealing) {
-        if (!is_bulk(src)) {
+        if (!is_bulk(src) && s->few_sealed < FEW) {
+            s->few_sealed++;
             return qiop_tls_engine_gnutls.seal(s, src, errp);
         }
         if (take_sealing(s, errp)) {
@@ -404,7 +411,8 @@ static ssize_t open_record(struct qiop_tls_session *s,
     int ret;
 
     if (!d) {
-        if (s->packet || !is_bulk_record(rec)) {
+        if (s->packet || (!is_bulk_record(rec) && s->few_opened < FEW)) {
+            s->few_opened += !s->packet;
             return qiop_tls_engine_gnutls.open(s, dst, errp);
         }
         if (take_opening(s, &err)) {

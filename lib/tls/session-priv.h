@@ -112,6 +112,8 @@ struct qiop_tls_session {
     bool psk_failed;  /* ... and nobody could say */
 
     atomic_bool stirred;              /* used since it last wanted to rest */
+    uint8_t few_sealed;               /* little records since; seal_lock */
+    uint8_t few_opened;               /* the same; open_lock */
     unsigned idle_records;            /* without data in a row; open_lock */
     const struct qiop_aead *aead;     /* who protects data; NULL: GnuTLS */
     struct qiop_tls_sealing *sealing; /* seal_lock; NULL: GnuTLS has the keys */

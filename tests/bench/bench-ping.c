@@ -4,6 +4,7 @@
 #include "bench-ping.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -120,25 +121,29 @@ void bench_ping_compare(const char *row, enum bench_transport t,
              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     /* Each kind in each place as often. */
     size_t rounds = (size_t)runs * n;
+    double *times = calloc(2 * BENCH_CASES, rounds * sizeof(*times));
+    double *ratios = times + BENCH_CASES * rounds;
 
-    if (medians == MAP_FAILED || n > BENCH_CASES) {
+    if (medians == MAP_FAILED || !times || n > BENCH_CASES) {
         bench_fail("cannot compare so many");
     }
     fflush(stdout);
-    memset(r, 0, n * sizeof(*r));
     for (size_t k = 0; k < rounds; k++) {
         run(t, c, n, k % n, medians);
         for (size_t i = 0; i < n; i++) {
-            r[i].seconds += medians[i] / (double)rounds;
+            times[i * rounds + k] = medians[i];
+            ratios[i * rounds + k] = medians[i] / medians[0];
         }
     }
     munmap(medians, BENCH_CASES * sizeof(*medians));
     bench_row(row);
     printf("%s:", row);
     for (size_t i = 0; i < n; i++) {
-        r[i].ratio = r[i].seconds / r[0].seconds;
+        r[i].seconds = bench_median(times + i * rounds, (int)rounds);
+        r[i].ratio = bench_median(ratios + i * rounds, (int)rounds);
         printf("%s %s %.1f us", i ? "," : "", c[i].name, r[i].seconds * 1e6);
         bench_measured_time(c[i].name, r[i].seconds);
     }
     printf("\n");
+    free(times);
 }

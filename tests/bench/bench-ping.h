@@ -26,8 +26,8 @@ struct bench_ping_case {
 };
 
 struct bench_ping_result {
-    double seconds; /* the median round trip, on average over the runs */
-    double ratio;   /* to the first case's */
+    double seconds; /* of the runs' median round trips the median */
+    double ratio;   /* to the first case's in the same run, the median, too */
 };
 
 /* At most BENCH_CASES cases. Prints a line named `row` and tells the JSON. */

@@ -180,6 +180,41 @@ START_TEST(each_against_each)
 }
 END_TEST
 
+/* A message a byte long; whether both ends have the keys of its direction. */
+static bool tick(struct sessionpair *p)
+{
+    send_data(p->client, p->server, random_data(1), 1);
+    ck_assert(!p->client->sealing == !p->server->opening);
+    return p->client->sealing != NULL;
+}
+
+START_TEST(little_and_often)
+{
+    struct sessionpair p;
+    int i;
+
+    make(&p, engines[_i], engines[_i], ciphers[0]);
+    for (int round = 0; round < 3; round++) {
+        rest(p.client);
+        rest(p.server);
+        for (i = 0; i < 50 && !tick(&p); i++) {
+        }
+        ck_assert_int_gt(i, 1);
+        ck_assert_int_lt(i, 50);
+        for (i = 0; i < 10; i++) {
+            ck_assert(tick(&p));
+        }
+    }
+    /* Little and seldom. */
+    for (i = 0; i < 50; i++) {
+        rest(p.client);
+        rest(p.server);
+        ck_assert(!tick(&p));
+    }
+    sessionpair_free(&p);
+}
+END_TEST
+
 /* ---- the shape of what is sent ---- */
 
 /* Take the output; the length of each record's ciphertext, how many. */
@@ -571,6 +606,7 @@ int main(void)
     TCase *tc = qiotest_case(s, "engine");
 
     tcase_add_loop_test(tc, each_against_each, 0, CIPHERS);
+    tcase_add_loop_test(tc, little_and_often, 0, OWN);
     tcase_add_loop_test(tc, full_records, 0, ENGINES);
     tcase_add_loop_test(tc, record_size_limit, 0, ENGINES);
     tcase_add_loop_test(tc, rekeyed, 0, OWN);
