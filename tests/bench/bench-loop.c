@@ -14,7 +14,6 @@
 #include "bench.h"
 
 #define SIZE 64
-#define MAX_RUNS 101
 #define BAR 1.3
 
 static int trips = 20000;
@@ -147,8 +146,8 @@ static double watched(enum bench_transport t)
 
 static void compare(const char *name, enum bench_transport t, int runs)
 {
-    double seconds[2][MAX_RUNS];
-    double ratio[MAX_RUNS];
+    double seconds[2][BENCH_RUNS];
+    double ratio[BENCH_RUNS];
 
     for (int k = -1; k < runs; k++) {
         double one = bare(t);
@@ -173,7 +172,7 @@ int main(int argc, char **argv)
     int mib = 1;
 
     bench_options(argc, argv, &runs, &mib);
-    if (runs > MAX_RUNS) {
+    if (runs > BENCH_RUNS) {
         bench_fail("cannot run that often");
     }
     printf("loop: %d bytes to and fro, %d round trips, median of %d runs\n",

@@ -210,7 +210,7 @@ int main(int argc, char **argv)
 {
     /* Many short runs: throughput differs by up to half from one to the next.
      */
-    int runs = 63;
+    int runs = 189;
     int mib = 256;
     int few;
 

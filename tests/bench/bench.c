@@ -20,8 +20,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MAX_RUNS 101
-
 /* What a process tells about itself, in memory shared with the parent. */
 struct marks {
     double begin;
@@ -242,7 +240,7 @@ static void summarize(const struct bench_result *of,
                       const struct bench_result *first, int runs,
                       struct bench_result *r)
 {
-    double v[6][MAX_RUNS];
+    double v[6][BENCH_RUNS];
 
     for (int k = 0; k < runs; k++) {
         v[0][k] = of[k].seconds;
@@ -267,7 +265,7 @@ static void against_each(const struct bench_result *all, size_t i, size_t n,
     const size_t m = (size_t)runs;
 
     for (size_t j = 0; j < n; j++) {
-        double v[MAX_RUNS];
+        double v[BENCH_RUNS];
 
         for (size_t k = 0; k < m; k++) {
             v[k] = all[j * m + k].seconds / all[i * m + k].seconds;
@@ -281,11 +279,13 @@ void bench_compare(const struct bench_case *c, size_t n, int runs,
 {
     struct bench_result *all = calloc(n * (size_t)runs, sizeof(*all));
 
-    if (!all || runs < 1 || runs > MAX_RUNS || n > BENCH_CASES) {
+    if (!all || runs < 1 || runs > BENCH_RUNS || n > BENCH_CASES) {
         bench_fail("cannot run that often");
     }
     for (int k = -1; k < runs; k++) {
-        for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < n; j++) {
+            /* Nobody is always the one that comes first. */
+            size_t i = k % 2 ? n - 1 - j : j;
             struct bench_result one;
 
             bench_run(&c[i], &one);

@@ -10,7 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BENCH_CASES 8 /* at most, to be compared */
+#define BENCH_CASES 8  /* at most, to be compared */
+#define BENCH_RUNS 501 /* at most, of each */
 
 enum bench_transport { BENCH_TCP, BENCH_UNIX };
 
