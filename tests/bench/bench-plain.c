@@ -186,7 +186,9 @@ static void throughput(enum bench_transport t, size_t chunk, int zero_copy,
     bench_row(name);
     bench_measured("raw", &r[0], mib);
     bench_measured("qio", &r[1], mib);
-    bench_ratio("throughput against raw", r[1].speed_ratio, 0.98, 1);
+    /* The first sixteen pin pages, and are copied all the same. */
+    bench_ratio("throughput against raw", r[1].speed_ratio,
+                zero_copy ? 0.95 : 0.98, 1);
 }
 
 static void ping_pong(enum bench_transport t, int runs)
