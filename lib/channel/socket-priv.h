@@ -28,8 +28,8 @@ struct qiop_socket {
     char *peer_name;        /* the host that the caller named, or NULL */
     atomic_int patience;    /* of recv(2), see recv_patience */
     atomic_bool send_sized; /* the send buffer has the size it is to have */
-    _Atomic(struct qiop_zerocopy *) zerocopy; /* NULL: not asked for */
     bool ours; /* made here: nobody else has a use for its O_NONBLOCK */
+    _Atomic(struct qiop_zerocopy *) zerocopy; /* NULL: not asked for */
 };
 
 /* The channel types made of this. */

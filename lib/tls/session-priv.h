@@ -69,9 +69,13 @@ struct qiop_tls_session {
      * for one of ours. */
     bool asked;
     bool answer_due;
-    bool tickets_due; /* to be sent ahead of data; seal_lock */
-    bool begun;       /* the first step of the handshake is made */
-    bool offered;     /* a ticket, by a client */
+    bool tickets_due;    /* to be sent ahead of data; seal_lock */
+    bool begun;          /* the first step of the handshake is made */
+    bool offered;        /* a ticket, by a client */
+    bool psk_unknown;    /* a client says who it is, and we do not know him */
+    bool psk_failed;     /* ... and nobody could say */
+    atomic_bool stirred; /* used since it last wanted to rest */
+    uint8_t few_sealed;  /* little records since; seal_lock */
     /* The session is dead, and why: set once, with seal_lock and lock, before
      * `dead`, whose reader needs no lock for it. */
     atomic_bool dead;
@@ -86,6 +90,8 @@ struct qiop_tls_session {
     bool in_bad;    /* what is at the head is no TLS record */
     bool only_data; /* the handshake of TLS 1.3 is over: one type remains */
     bool in_eof;
+    uint8_t few_opened;    /* little records since it last rested */
+    unsigned idle_records; /* without data in a row */
     QIOError *in_err;
 
     struct qiop_tls_counters received; /* open_lock */
@@ -107,14 +113,8 @@ struct qiop_tls_session {
     /* Until when sessions may go on from this one; known where tickets are
      * given or kept. */
     time_t resume_until;
-    char *psk_user;   /* whom a client says it is, for messages */
-    bool psk_unknown; /* ... and we do not know him */
-    bool psk_failed;  /* ... and nobody could say */
+    char *psk_user; /* whom a client says it is, for messages */
 
-    atomic_bool stirred;              /* used since it last wanted to rest */
-    uint8_t few_sealed;               /* little records since; seal_lock */
-    uint8_t few_opened;               /* the same; open_lock */
-    unsigned idle_records;            /* without data in a row; open_lock */
     const struct qiop_aead *aead;     /* who protects data; NULL: GnuTLS */
     struct qiop_tls_sealing *sealing; /* seal_lock; NULL: GnuTLS has the keys */
     struct qiop_tls_opening *opening; /* open_lock; NULL: the same */
