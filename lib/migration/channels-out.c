@@ -74,6 +74,35 @@ static int push(struct qiop_channels *c, struct qiop_lane *l)
     return 0;
 }
 
+static int flush_lane(struct qiop_channels *c, struct qiop_lane *l)
+{
+    QIOError *err = NULL;
+    int r = push(c, l);
+
+    if (r == 0) {
+        r = qio_channel_try_flush(l->ioc, &err);
+        if (r == -1) {
+            fail(c, l, err);
+        }
+    }
+    l->out_blocked = r == QIO_CHANNEL_ERR_BLOCK;
+    return r;
+}
+
+/* What they hold of earlier blocks is due before all that is written now, and
+ * whoever reads waits for it. 1, or -1. */
+static int go_on(struct qiop_channels *c)
+{
+    for (unsigned i = 0; i < c->count; i++) {
+        struct qiop_lane *l = &c->lanes[i];
+
+        if ((l->out_len || l->out_blocked) && flush_lane(c, l) == -1) {
+            return -1;
+        }
+    }
+    return 1;
+}
+
 /* ---- blocks ---- */
 
 /* A block being cut from what is written. */
@@ -157,9 +186,11 @@ static int give(struct qiop_channels *c, struct qiop_lane *l, struct cutting *b)
     return keep_rest(l, b, (size_t)n, &c->out_err) ? -1 : 1;
 }
 
-/* To whoever takes it, beginning with the one whose turn it is. With threads
- * that is another one each time, so that all are busy. Without, it is the same
- * one until it takes nothing: what it seals into stays in the cache. */
+/* To whoever takes it. With threads they take turns, so that all are busy.
+ * Without, it is the first one that has room, and the others get what is too
+ * much for those before them: so no more is under way than has to be, and both
+ * ends find it in the cache. Filled up in turn they would have as much under
+ * way as all of their sockets hold. */
 static int give_to_any(struct qiop_channels *c, struct cutting *b)
 {
     int r = QIO_CHANNEL_ERR_BLOCK;
@@ -168,8 +199,11 @@ static int give_to_any(struct qiop_channels *c, struct cutting *b)
         unsigned which = (c->turn + i) % c->count;
 
         r = give(c, &c->lanes[which], b);
-        if (r > 0) {
-            c->turn = c->threads ? (which + 1) % c->count : which;
+        if (r > 0 && c->threads) {
+            c->turn = (which + 1) % c->count;
+        } else if (r > 0 && which) {
+            /* Its turn may not come soon. */
+            c->lanes[which].out_blocked = true;
         }
     }
     return r;
@@ -180,7 +214,7 @@ ssize_t qiop_channels_write(struct qiop_channels *c, const struct iovec *iov,
 {
     struct cutting b;
     size_t done = 0;
-    int r = c->out_err ? -1 : 1;
+    int r = c->out_err ? -1 : go_on(c);
 
     while (r > 0) {
         begin_block(&b, iov, niov, done);
@@ -202,21 +236,6 @@ ssize_t qiop_channels_write(struct qiop_channels *c, const struct iovec *iov,
 }
 
 /* ---- ending and flushing ---- */
-
-static int flush_lane(struct qiop_channels *c, struct qiop_lane *l)
-{
-    QIOError *err = NULL;
-    int r = push(c, l);
-
-    if (r == 0) {
-        r = qio_channel_try_flush(l->ioc, &err);
-        if (r == -1) {
-            fail(c, l, err);
-        }
-    }
-    l->out_blocked = r == QIO_CHANNEL_ERR_BLOCK;
-    return r;
-}
 
 int qiop_channels_flush(struct qiop_channels *c, QIOError **errp)
 {

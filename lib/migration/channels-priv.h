@@ -72,7 +72,7 @@ struct qiop_channels {
     QIOError *out_err; /* stays */
     uint64_t number;   /* of the next block */
     uint64_t offset;
-    unsigned turn; /* whose turn it is */
+    unsigned turn; /* who is asked first: without threads always 0 */
     bool out_over; /* the end is said, if not sent */
 };
 

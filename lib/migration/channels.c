@@ -9,8 +9,8 @@
 #include <unistd.h>
 #include <qio/channel-tls.h>
 
-/* Of several connections: of each, and of all together. Measured: with 256 KiB
- * each four of them had 0.7 of the throughput of one, with 128 KiB all of it.
+/* Of several connections: of each, and of all together. Measured: with 512 KiB
+ * each four of them had 0.9 of the throughput of one, with 128 KiB all of it.
  */
 #define READ_AHEAD ((size_t)128 << 10)
 #define READ_AHEAD_ALL ((size_t)512 << 10)

@@ -398,6 +398,56 @@ static QIOErrorCode read_to_end(QIOChannel *ioc, size_t *sum)
     return code;
 }
 
+/* Until it takes or gives nothing; how many bytes. */
+static size_t write_what_it_takes(QIOChannel *ioc, size_t at_once, size_t most)
+{
+    QIOError *err = NULL;
+    size_t sum = 0;
+    ssize_t n;
+
+    while (sum < most && (n = qio_channel_write(ioc, buf, at_once, &err)) > 0) {
+        sum += (size_t)n;
+    }
+    qiotest_ok(&err);
+    return sum;
+}
+
+static size_t read_what_there_is(QIOChannel *ioc)
+{
+    QIOError *err = NULL;
+    size_t sum = 0;
+    ssize_t n;
+
+    while ((n = qio_channel_read(ioc, buf, sizeof(buf), &err)) > 0) {
+        sum += (size_t)n;
+    }
+    qiotest_ok(&err);
+    return sum;
+}
+
+/* What one connection could not take does not wait until another one is full
+ * again: whoever reads waits for just that. */
+START_TEST(rest_is_not_left_behind)
+{
+    struct manypair m = {.count = 3, .tls = _i};
+    QIOChannel *pair[2];
+    size_t sent, got = 0;
+
+    (void)pair_many(&m, pair, NULL);
+    qio_channel_set_blocking(pair[0], false);
+    qio_channel_set_blocking(pair[1], false);
+    sent = write_what_it_takes(pair[0], 1 << 20, SIZE_MAX);
+    ck_assert_uint_gt(sent, 3 * 512 << 10);
+    for (int i = 0; i < 30 && got < sent; i++) {
+        got += read_what_there_is(pair[1]);
+        ck_assert_uint_eq(write_what_it_takes(pair[0], 1, 1), 1);
+    }
+    ck_assert_uint_ge(got, sent);
+    qio_channel_unref(pair[0]);
+    qio_channel_unref(pair[1]);
+}
+END_TEST
+
 START_TEST(closing_is_no_end)
 {
     struct manypair m = {.count = 2, .tls = _i};
@@ -594,6 +644,7 @@ int main(void)
     tcase_add_loop_test(tc, one_dies_while_others_are_missing, 0, 2);
     tcase_add_test(tc, hello_in_a_loop);
     tc = qiotest_case(s, "ends");
+    tcase_add_loop_test(tc, rest_is_not_left_behind, 0, 2);
     tcase_add_loop_test(tc, closing_is_no_end, 0, 2);
     tcase_add_loop_test(tc, each_must_end, 0, 2);
     tcase_add_loop_test(tc, one_is_killed, 0, 2);
