@@ -109,14 +109,14 @@ QIO_API QIOError *qio_error_copy(const QIOError *err);
  * Since: 0.1
  */
 QIO_API void qio_error_set(QIOError **errp, QIOErrorCode code, int sys_errno,
-                           const char *fmt, ...) QIO_PRINTF(4, 5);
+                           const char *fmt, ...) QIO_PRINTF(4, 5) QIO_COLD;
 QIO_API void qio_error_vset(QIOError **errp, QIOErrorCode code, int sys_errno,
                             const char *fmt, va_list ap) QIO_PRINTF(4, 0);
 QIO_API void qio_error_set_tls(QIOError **errp, QIOErrorCode code, int tls_code,
-                               const char *fmt, ...) QIO_PRINTF(4, 5);
+                               const char *fmt, ...) QIO_PRINTF(4, 5) QIO_COLD;
 QIO_API void qio_error_set_tls_alert(QIOError *err, int alert);
 QIO_API void qio_error_prefix(QIOError **errp, const char *fmt, ...)
-    QIO_PRINTF(2, 3);
+    QIO_PRINTF(2, 3) QIO_COLD;
 QIO_API void qio_error_propagate(QIOError **errp, QIOError *err);
 
 QIO_END_DECLS

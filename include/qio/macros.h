@@ -16,11 +16,14 @@
 #define QIO_API __attribute__((visibility("default")))
 /* The return value decides; dropping it drops a failure. */
 #define QIO_MUST_CHECK __attribute__((warn_unused_result))
+/* Called when something has failed: kept away from what is called often. */
+#define QIO_COLD __attribute__((cold))
 #define QIO_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #else
 #define QIO_API
 #define QIO_MUST_CHECK
 #define QIO_PRINTF(fmt, args)
+#define QIO_COLD
 #endif
 
 /* Interface version of these headers; qio_version() tells the library's. */
