@@ -2,6 +2,7 @@
 /* Copying between two channels as a task: one pump for each direction. */
 #include <config.h>
 #include <stdlib.h>
+#include "base/clock.h"
 #include "base/pages.h"
 #include "core/channel.h"
 #include "core/splice.h"
@@ -12,14 +13,19 @@
 #define TURNS 4
 /* So much at once, and the next is worth a pipe. */
 #define BULK (32 * 1024)
+/* Without input for so long, and its memory goes. At once would be too soon: it
+ * comes from the kernel, page by page, and where each write waits for the next
+ * read, that took ten times as long as the copying. */
+#define REST_US 20000
 
 struct pump {
     QIOChannel *src, *dst;
-    char *buf; /* only while bytes flow */
+    char *buf; /* not for long when nothing comes */
     size_t begin, end;
     struct qiop_splice pipe; /* likewise; instead of buf */
     bool splices;
     bool bulk;          /* much came last time */
+    bool stirred;       /* something came since it last wanted to rest */
     bool wants_in;      /* from src */
     bool wants_out;     /* to dst */
     QIOChannel *flush;  /* what dst's flushing waits for */
@@ -35,6 +41,8 @@ struct copy {
     unsigned flags;
     QIOChannel *b; /* one reference */
     QIOWatch *watch[2];
+    QIOTask *task;
+    struct qiop_alarm rest;
 };
 
 static int failed(const char *doing, QIOError **errp)
@@ -53,8 +61,6 @@ static void pump_rest(struct pump *p)
 
 static int blocked_in(struct pump *p)
 {
-    /* It may be a long time. */
-    pump_rest(p);
     p->wants_in = true;
     return QIO_CHANNEL_ERR_BLOCK;
 }
@@ -107,6 +113,7 @@ static int pump_in(struct pump *p, QIOError **errp)
         return failed("reading from", errp);
     }
     p->bulk = n >= BULK;
+    p->stirred = true;
     return n > 0;
 }
 
@@ -241,6 +248,50 @@ static int pump_step(struct pump *p, unsigned flags, uint64_t *count,
     return 1;
 }
 
+/* ---- resting ---- */
+
+/* What it holds is empty then. */
+static bool may_rest(const struct pump *p)
+{
+    return p->wants_in && (p->buf || p->pipe.open);
+}
+
+/* Returns whether there is more to come. */
+static bool rest_idle(struct copy *c)
+{
+    bool more = false;
+
+    for (unsigned i = 0; i < c->n; i++) {
+        struct pump *p = &c->pump[i];
+
+        if (may_rest(p) && !p->stirred) {
+            pump_rest(p);
+        }
+        p->stirred = false;
+        more |= may_rest(p);
+    }
+    return more;
+}
+
+static void rest_later(struct copy *c)
+{
+    if (qiop_alarm_set(&c->task->loop->alarms, &c->rest,
+                       qiop_now_us() + REST_US, NULL) < 0 &&
+        rest_idle(c)) {
+        /* No alarm, no rest later: now. Nobody is stirred any more. */
+        rest_idle(c);
+    }
+}
+
+static void rest(struct qiop_alarm *alarm)
+{
+    struct copy *c = qiop_list_entry(alarm, struct copy, rest);
+
+    if (rest_idle(c)) {
+        rest_later(c);
+    }
+}
+
 /* ---- the task ---- */
 
 /* The two sides of pump 0 are those of pump 1 the other way round. */
@@ -269,6 +320,9 @@ static int wait_all(QIOTask *task, struct copy *c, QIOError **errp)
                                    QIO_EVENT_FLUSH, errp) < 0) {
             return -1;
         }
+    }
+    if (!c->rest.place && (may_rest(&c->pump[0]) || may_rest(&c->pump[1]))) {
+        rest_later(c);
     }
     return QIO_CHANNEL_ERR_BLOCK;
 }
@@ -307,6 +361,7 @@ static void copy_stop(QIOTask *task)
         qiop_task_unwatch(&c->pump[side].flushing);
         pump_rest(&c->pump[side]);
     }
+    qiop_alarm_unset(&task->loop->alarms, &c->rest);
 }
 
 static void copy_finalize(QIOTask *task)
@@ -339,6 +394,8 @@ QIOTask *qio_channel_copy_async(QIOChannel *a, QIOChannel *b, QIOLoop *loop,
     c = qiop_task_private(task);
     c->b = qio_channel_ref(b);
     c->flags = flags;
+    c->task = task;
+    c->rest.ring = rest;
     c->n = flags & QIO_COPY_BOTH_WAYS ? 2 : 1;
     c->pump[0].src = c->pump[1].dst = a;
     c->pump[0].dst = c->pump[1].src = b;

@@ -376,13 +376,16 @@ static void compare(enum end src, enum end dst, int runs, int mib,
     const size_t seconds = offsetof(struct figure, seconds);
     char name[80];
 
+    snprintf(name, sizeof(name), "%s to %s", end_name[src], end_name[dst]);
+    if (!bench_wanted(name)) {
+        return;
+    }
     for (int i = -1; i < runs; i++) {
         for (int w = 0; w < WAYS; w++) {
             run(src, dst, (enum way)w, (uint64_t)mib << 20,
                 &f[w][i < 0 ? 0 : i]);
         }
     }
-    snprintf(name, sizeof(name), "%s to %s", end_name[src], end_name[dst]);
     bench_row(name);
     for (int w = 0; w < WAYS; w++) {
         printf("  %-14s %-12s %6.0f MiB/s, CPU s/GiB relay %.3f, all %.3f\n",

@@ -5,6 +5,7 @@ loop_tests = \
 	tests/loop/test-copy \
 	tests/loop/test-fds \
 	tests/loop/test-loop \
+	tests/loop/test-nomalloc \
 	tests/loop/test-nomem \
 	tests/loop/test-open \
 	tests/loop/test-resolve \
@@ -33,4 +34,5 @@ tests_loop_test_thread_SOURCES = tests/loop/test-thread.c tests/loop/waiter.h
 tests_loop_test_threads_SOURCES = tests/loop/test-threads.c tests/loop/waiter.h
 tests_loop_test_transfer_SOURCES = tests/loop/test-transfer.c tests/loop/waiter.h
 
+tests_loop_test_nomalloc_LDADD = $(FAILMALLOC) $(LDADD)
 tests_loop_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
