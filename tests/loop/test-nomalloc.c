@@ -3,7 +3,6 @@
  * when nothing comes. */
 #include <config.h>
 #include <string.h>
-#include <unistd.h>
 #include <qio/channel-ops.h>
 #include <qio/channel-unix.h>
 #include <qio/task.h>
@@ -21,12 +20,13 @@ static QIOError *err;
 static bool pass(QIOChannel *in, QIOChannel *out)
 {
     char b[1000] = "piece";
-    ssize_t n = 0;
+    size_t got = 0;
+    ssize_t n;
 
     if (qio_channel_write_all(in, b, sizeof(b), &err) < 0) {
         return false;
     }
-    for (size_t got = 0; got<sizeof(b); got += n> 0 ? (size_t)n : 0) {
+    while (got < sizeof(b)) {
         if (qio_loop_step(loop, 1000, &err) <= 0) {
             return false;
         }
@@ -35,6 +35,7 @@ static bool pass(QIOChannel *in, QIOChannel *out)
         if (n == 0 || n == -1) {
             return false;
         }
+        got += n > 0 ? (size_t)n : 0;
     }
     return true;
 }
