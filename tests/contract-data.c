@@ -253,6 +253,7 @@ static void catch_signal(int sig)
 {
     struct sigaction sa = {.sa_handler = count_signal};
 
+    atomic_store(&signals, 0);
     sigemptyset(&sa.sa_mask);
     ck_assert_int_eq(sigaction(sig, &sa, NULL), 0);
 }

@@ -2,6 +2,7 @@
 /* The heap of alarms: order, removal from anywhere, what rings meanwhile. */
 #include <config.h>
 #include <stdlib.h>
+#include <string.h>
 #include "base/clock.h"
 #include "loop/loop.h"
 #include "qiotest.h"
@@ -37,6 +38,12 @@ static void set(struct qiop_alarms *all, struct bell *b, int64_t when)
     b->alarm.ring = ring;
     b->all = all;
     ck_assert_int_eq(qiop_alarm_set(all, &b->alarm, when, NULL), 0);
+}
+
+static void begin(void)
+{
+    memset(bells, 0, sizeof(bells));
+    n_rang = 0;
 }
 
 START_TEST(test_order)
@@ -111,6 +118,7 @@ int main(void)
     Suite *s = suite_create("alarm");
     TCase *tc = qiotest_case(s, "alarm");
 
+    tcase_add_checked_fixture(tc, begin, NULL);
     tcase_add_test(tc, test_order);
     tcase_add_test(tc, test_same_time_is_first_come);
     tcase_add_test(tc, test_set_while_ringing);

@@ -15,6 +15,7 @@ static struct qiop_fds fds;
 
 static void begin(void)
 {
+    fds = (struct qiop_fds){0};
     fds.epoll = qiop_fd_epoll(NULL);
     ck_assert_int_ge(fds.epoll, 0);
 }

@@ -95,6 +95,9 @@ static void begin(enum kind from, enum kind to)
     }
     atomic_store(&moved, 0);
     atomic_store(&calls, 0);
+    refuse_from = 0;
+    refuse_errno = EINVAL;
+    most = 0;
 }
 
 /* For a target that is to be full soon. */
