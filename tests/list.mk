@@ -44,6 +44,7 @@ test_scripts = \
 	tests/bench/bench-machine \
 	tests/bench/bench-relay \
 	tests/bench/bench-tunnel \
+	tests/distributed \
 	tests/examples \
 	tests/long \
 	tests/scale
