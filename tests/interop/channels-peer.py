@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A peer of the tools that breaks the rules of doc/migration-channels.md.
 
-  channels-peer.py send PORT HOW   plain connections to a receiver of two
+  channels-peer.py send PIPE HOW   plain connections to a receiver of two, whose
+                                   port is read from the pipe
   channels-peer.py cut PORT HOW    between sender and receiver: breaks one off
 """
 import contextlib
@@ -47,7 +48,9 @@ def until_closed(s):
         pass
 
 
-def send(port, how):
+def send(pipe, how):
+    with open(pipe) as told:
+        port = int(told.readline())
     a = connect(port)
     first = {'version': hello(0, version=2), 'count': hello(0, count=17),
              'none': hello(0, count=0), 'index': hello(5),
@@ -139,6 +142,7 @@ def pump(src, dst, limit, how):
 
 
 def cut(port, how):
+    port = int(port)
     door = socket.create_server(('127.0.0.1', 0))
     print('listening on tcp:127.0.0.1:%d' % door.getsockname()[1], file=sys.stderr, flush=True)
     for i in range(3):
@@ -150,4 +154,4 @@ def cut(port, how):
 
 
 if __name__ == '__main__':
-    {'send': send, 'cut': cut}[sys.argv[1]](int(sys.argv[2]), sys.argv[3])
+    {'send': send, 'cut': cut}[sys.argv[1]](sys.argv[2], sys.argv[3])

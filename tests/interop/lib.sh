@@ -56,6 +56,14 @@ cleanup()
     rm -rf "$work"
 }
 
+# nap SECONDS: sleep without a process for it; waiting must not be what loads
+# the machine.
+nap()
+{
+    read -r -t "$1" -u "$never"
+    :
+}
+
 # begin SECONDS: a folder of our own, and an end to everything.
 begin()
 {
@@ -63,6 +71,8 @@ begin()
         QIO_LIMITED=1 exec timeout -k 10 "$1" "$0"
     fi
     unset QIO_LIMITED
+    # A pipe that nobody writes to.
+    exec {never}<> <(:)
     find_tools
     work=$(mktemp -d "${TMPDIR:-/tmp}/qiotools.XXXXXX")
     trap cleanup EXIT
@@ -87,13 +97,20 @@ run()
 # listens NAME: wait until it does; uri is where.
 listens()
 {
-    local pid=${1}_pid i
+    local pid=${1}_pid i line
 
-    for ((i = 0; i < 300; i++)); do
-        uri=$(sed -n 's/.*listening on \([^ ]*\).*/\1/p' "$1.log" | head -n 1)
-        [ -z "$uri" ] || return 0
+    for ((i = 0; i < 750; i++)); do
+        while read -r line; do
+            case $line in
+            *'listening on '*)
+                uri=${line#*listening on }
+                uri=${uri%% *}
+                return 0
+                ;;
+            esac
+        done <"$1.log"
         kill -0 "${!pid}" 2>/dev/null || break
-        sleep 0.05
+        nap 0.02
     done
     uri=
     return 1
@@ -114,7 +131,7 @@ listening()
     for ((i = 0; i < 200; i++)); do
         grep -qi "^ *[0-9]*: [0-9A-F]*:$(printf %04X "$1") [0-9A-F:]* 0A" \
             /proc/net/tcp /proc/net/tcp6 && return 0
-        sleep 0.02
+        nap 0.02
     done
     return 1
 }
@@ -124,9 +141,9 @@ ended()
 {
     local pid=${1}_pid i limit=${2:-20}
 
-    for ((i = 0; i < limit * 20; i++)); do
+    for ((i = 0; i < limit * 50; i++)); do
         kill -0 "${!pid}" 2>/dev/null || break
-        sleep 0.05
+        nap 0.02
     done
     if kill -0 "${!pid}" 2>/dev/null; then
         kill -KILL "${!pid}"

@@ -12,7 +12,7 @@ run server "$examples/tls-echo-server-many" pki tcp:127.0.0.1:0
 for ((i = 0; i < 200; i++)); do
     port=$(sed -n 's/^tcp:127\.0\.0\.1:\([0-9]*\).*/\1/p' server.out)
     [ -z "$port" ] || break
-    sleep 0.05
+    nap 0.05
 done
 fds()
 {
@@ -30,7 +30,7 @@ check "and serves" [ "$("$examples/tls-echo-client" pki 127.0.0.1 "$port" \
     'hello there')" = 'hello there' ]
 for ((i = 0; i < 100; i++)); do
     [ "$(fds)" -gt "$before" ] || break
-    sleep 0.05
+    nap 0.05
 done
 check "no descriptor is left" [ "$(fds)" -le "$before" ]
 check "nothing of it was data" [ "$(grep -c EVIL-MARKER server.log)" = 0 ]

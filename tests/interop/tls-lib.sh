@@ -125,7 +125,7 @@ said()
 
     for ((i = 0; i < 200; i++)); do
         ! grep -qE "$2" "$1" 2>/dev/null || return 0
-        sleep 0.02
+        nap 0.02
     done
     return 1
 }

@@ -64,7 +64,7 @@ cat >pour <<'T'
 #!/bin/sh
 for part in 1 2 3 4 5 6; do
     split -n "l/$part/6" "$1"
-    sleep 0.1
+    nap 0.1
 done
 T
 chmod +x pour
@@ -86,10 +86,10 @@ k_commands()
 {
     local i
 
-    sleep 0.15
+    nap 0.15
     for i in K k K K; do
         printf '%s\n' $i
-        sleep 0.1
+        nap 0.1
     done
     idle
 }
@@ -101,13 +101,13 @@ k_data()
 
     for i in 1 2 3 4 5 6; do
         split -n "l/$i/6" lines
-        sleep 0.1
+        nap 0.1
         case $i in
         6) ;;
         *[24]) printf 'k\n' ;;
         *) printf 'K\n' ;;
         esac
-        sleep 0.1
+        nap 0.1
     done
 }
 

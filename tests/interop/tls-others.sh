@@ -158,7 +158,7 @@ done
 for ((i = 0; i < 40; i++)); do
     deliver next
     [ "$rc" != 0 ] || break
-    sleep 0.1
+    nap 0.1
 done
 check "the new certificate: taken" [ "$rc" = 0 ]
 deliver pki

@@ -16,7 +16,7 @@ run server "$examples/tls-echo-server-many" pki tcp:127.0.0.1:0
 for ((i = 0; i < 200; i++)); do
     port=$(sed -n 's/^tcp:127\.0\.0\.1:\([0-9]*\).*/\1/p' server.out)
     [ -z "$port" ] || break
-    sleep 0.05
+    nap 0.05
 done
 
 # s_client NAME OPTIONS...: says hello, waits for the echo, goes.
@@ -34,7 +34,7 @@ s_client()
     echo 'hello there' >&3
     for ((i = 0; i < 100; i++)); do
         ! grep -q 'hello there' "$name" || break
-        sleep 0.02
+        nap 0.02
     done
     exec 3>&-
     wait "${pids[-1]}"
@@ -94,7 +94,7 @@ for version in 2 3; do
     pids+=($!)
     for ((i = 0; i < 100; i++)); do
         ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-        sleep 0.05
+        nap 0.05
     done
     sessions "gnutls-serv" "1.$version" 4
     kill "${pids[-1]}"

@@ -93,7 +93,7 @@ check "... the same bytes" cmp -s whole <(zcat sink.gz)
 # ---- many streams of many ----
 
 # shellcheck disable=SC2046
-run recv "$RECV" --max 3 --channels 4 --timeout 3 $(server pki) \
+run recv "$RECV" --max 3 --channels 4 --timeout 10 $(server pki) \
     tcp:127.0.0.1:0 'file:sink.%n'
 listens recv
 for n in 2 3 4; do
@@ -114,12 +114,22 @@ rm -f sink.*
 
 # ---- what peers do wrong ----
 
-# wrong HOW EXIT REGEX: a receiver of two, and how the other side breaks rules.
+# sends HOW OPTIONS...: a receiver of two, and a peer that sends so. The peer is
+# there first: its own start must not use up what time the receiver gives it.
+mkfifo port
+sends()
+{
+    run peer python3 -B "$peer" send port "$1"
+    exec 3>port
+    run recv "$RECV" --channels 2 "${@:2}" tcp:127.0.0.1:0 file:sink 3>&-
+    listens recv
+    echo "${uri##*:}" >&3
+    exec 3>&-
+}
+# wrong HOW EXIT REGEX: it breaks rules.
 wrong()
 {
-    run recv "$RECV" --channels 2 --timeout 3 tcp:127.0.0.1:0 file:sink
-    listens recv
-    run peer python3 -B "$peer" send "${uri##*:}" "$1"
+    sends "$1" --timeout 3
     ended recv
     check "$1: exit $2" [ "$rc" = "$2" ]
     check "$1: one line" one_line recv "$3"
@@ -152,9 +162,7 @@ wrong half 5 'ended before'
 wrong endless 5 'ended before'
 wrong oneend 5 'ended before'
 
-run recv "$RECV" --channels 2 tcp:127.0.0.1:0 file:sink
-listens recv
-run peer python3 -B "$peer" send "${uri##*:}" late
+sends late
 ended recv
 check "late: exit 0, all being there" [ "$rc" = 0 ]
 check "late: nobody listens" grep -q refused peer.out
@@ -173,7 +181,7 @@ check "only the receiver: the sender exits 1" [ "$rc" = 1 ]
 run recv "$RECV" $(server pki) tcp:127.0.0.1:0 file:sink
 listens recv
 # shellcheck disable=SC2046
-run send "$SEND" --channels 2 --timeout 1 $(client pki) file:plain "$uri"
+run send "$SEND" --channels 2 --timeout 2 $(client pki) file:plain "$uri"
 ended send
 check "only the sender: exit 3" [ "$rc" = 3 ]
 ended recv
@@ -242,6 +250,19 @@ ended recv
 check "... the receiver exits 5" [ "$rc" = 5 ]
 check "... nothing left" nothing_left sink
 
+# arriving SINK: wait until it is not empty any more.
+arriving()
+{
+    local i file
+
+    for ((i = 0; i < 500; i++)); do
+        for file in ".$1".*; do
+            [ ! -s "$file" ] || return 0
+        done
+        nap 0.02
+    done
+    return 1
+}
 for tls in '' TLS; do
     for who in send recv; do
         # shellcheck disable=SC2046
@@ -251,7 +272,7 @@ for tls in '' TLS; do
         # shellcheck disable=SC2046
         run send "$SEND" --channels 3 --channel-threads=on --rate-limit 4M \
             $([ -z "$tls" ] || client pki) file:whole "$uri"
-        sleep 0.5
+        arriving sink
         pid=${who}_pid
         pkill -KILL -P "${!pid}" 2>/dev/null
         kill -KILL "${!pid}"

@@ -168,7 +168,7 @@ check "--json of a failure" json send.out 'r["result"] == "failed" and
     "missing" in r["error"]["message"] and r["tls"] is None
     and r["tls_session"] is None'
 run recv "$RECV" --quiet unix:quiet.sock file:/dev/null
-for ((i = 0; i < 100; i++)); do [ -S quiet.sock ] && break; sleep 0.05; done
+for ((i = 0; i < 100; i++)); do [ -S quiet.sock ] && break; nap 0.05; done
 "$SEND" --quiet file:plain unix:quiet.sock 2>send.log
 both "with --quiet" $?
 check "--quiet is quiet" [ "$(cat recv.log send.log)" = "" ]
@@ -185,7 +185,7 @@ arrived() { [ "$(stat -c %s got)" -ge 2999999 ]; }
 put "exec:cat >got" "$(server pki)"
 # shellcheck disable=SC2046
 run send "$SEND" $(client pki) "exec:cat plain; exec sleep 60" "$uri"
-for ((i = 0; i < 200; i++)); do arrived 2>/dev/null && break; sleep 0.05; done
+for ((i = 0; i < 200; i++)); do arrived 2>/dev/null && break; nap 0.05; done
 check "a silent source: what it said is there" arrived
 kill -TERM "$send_pid"
 ended send

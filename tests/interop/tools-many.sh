@@ -129,7 +129,7 @@ s = socket.socket(socket.AF_UNIX); s.connect("many.sock"); time.sleep(60)' &
 pids+=($!)
 for ((i = 0; i < 100; i++)); do
     said recv 'not accepted' && break
-    sleep 0.05
+    nap 0.05
 done
 check "a silent client is told of" said recv 'not accepted.*timed out'
 # shellcheck disable=SC2046

@@ -104,7 +104,7 @@ if command -v socat >/dev/null; then
     ended recv
     check "socat unix -> recv" cmp -s source unix.sink
     run peer socat -u UNIX-LISTEN:out.sock CREATE:unix.sink2
-    for ((i = 0; i < 100; i++)); do [ -S out.sock ] && break; sleep 0.05; done
+    for ((i = 0; i < 100; i++)); do [ -S out.sock ] && break; nap 0.05; done
     run send "$SEND" file:source unix:out.sock
     ended send
     check "send -> socat unix: exit 0" [ "$rc" = 0 ]

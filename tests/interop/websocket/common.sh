@@ -45,7 +45,7 @@ serves()
             "$1.out" | head -n 1)
         [ -z "$port" ] || return 0
         kill -0 "${!pid}" 2>/dev/null || break
-        sleep 0.05
+        nap 0.05
     done
     port=0
     return 1
