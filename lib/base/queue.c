@@ -3,6 +3,7 @@
 #include <config.h>
 #include "base/queue.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base/pages.h"
@@ -12,12 +13,12 @@
 void qiop_queue_init(struct qiop_queue *q, size_t limit)
 {
     memset(q, 0, sizeof(*q));
-    q->limit = limit;
+    q->limit = limit < UINT32_MAX ? (uint32_t)limit : UINT32_MAX;
 }
 
 void qiop_queue_free(struct qiop_queue *q, bool wipe)
 {
-    size_t limit = q->limit;
+    uint32_t limit = q->limit;
 
     if (wipe && q->data) {
         explicit_bzero(q->data, q->cap);
@@ -28,7 +29,7 @@ void qiop_queue_free(struct qiop_queue *q, bool wipe)
 
 void qiop_queue_rest(struct qiop_queue *q)
 {
-    size_t usual = q->cap;
+    uint32_t usual = q->cap;
 
     if (q->len || !q->data) {
         return;
@@ -50,7 +51,7 @@ static size_t tail_room(const struct qiop_queue *q)
 /* The next capacity that holds `need` bytes; need <= limit. */
 static size_t next_cap(const struct qiop_queue *q, size_t need)
 {
-    size_t cap = q->cap > q->limit / 2 ? q->limit : q->cap * 2;
+    size_t cap = (size_t)q->cap * 2;
 
     if (cap < SMALLEST) {
         cap = SMALLEST;
@@ -81,7 +82,7 @@ static int grow(struct qiop_queue *q, size_t need, QIOError **errp)
         free(q->data);
     }
     q->data = data;
-    q->cap = cap;
+    q->cap = (uint32_t)cap;
     q->head = 0;
     return 0;
 }
@@ -94,8 +95,8 @@ uint8_t *qiop_queue_reserve(struct qiop_queue *q, size_t want, size_t *avail,
     }
     if (want > qiop_queue_room(q)) {
         qio_error_set(errp, QIO_ERROR_INVALID, 0,
-                      "%zu bytes do not fit into a buffer limited to %zu", want,
-                      q->limit);
+                      "%zu bytes do not fit into a buffer limited to %" PRIu32,
+                      want, q->limit);
         return NULL;
     }
     if (tail_room(q) < want) {
@@ -114,7 +115,7 @@ void qiop_queue_commit(struct qiop_queue *q, size_t len)
 {
     size_t room = tail_room(q);
 
-    q->len += len < room ? len : room;
+    q->len += (uint32_t)(len < room ? len : room);
 }
 
 int qiop_queue_append(struct qiop_queue *q, const void *data, size_t len,
@@ -148,8 +149,8 @@ void qiop_queue_consume(struct qiop_queue *q, size_t len)
         q->len = 0;
         return;
     }
-    q->head += len;
-    q->len -= len;
+    q->head += (uint32_t)len;
+    q->len -= (uint32_t)len;
 }
 
 size_t qiop_queue_take(struct qiop_queue *q, void *buf, size_t len)

@@ -11,14 +11,14 @@
 
 struct qiop_queue {
     uint8_t *data;
-    size_t cap;   /* allocated */
-    size_t head;  /* first byte */
-    size_t len;   /* bytes held */
-    size_t limit; /* most bytes ever held */
-    size_t usual; /* what was allocated before it rested */
+    uint32_t cap;   /* allocated */
+    uint32_t head;  /* first byte */
+    uint32_t len;   /* bytes held */
+    uint32_t limit; /* most bytes ever held */
+    uint32_t usual; /* what was allocated before it rested */
 };
 
-/* Allocates nothing. */
+/* Allocates nothing. A limit above UINT32_MAX is that. */
 void qiop_queue_init(struct qiop_queue *q, size_t limit);
 /* wipe: overwrite the memory before freeing it. Leaves an empty queue. */
 void qiop_queue_free(struct qiop_queue *q, bool wipe);

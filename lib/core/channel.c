@@ -56,7 +56,6 @@ static QIOChannel *alloc(const QIOChannelOps *ops, size_t private_size,
     }
     full = qiop_ops_complete(ops);
     open_from_birth = !ops->advance && (!base || qio_channel_is_open(base));
-    ioc->holds_output = ops->flush || (base && base->holds_output);
     ioc->ops = (struct qiop_hot_ops){
         .readv = full.readv,
         .writev = full.writev,
@@ -69,6 +68,9 @@ static QIOChannel *alloc(const QIOChannelOps *ops, size_t private_size,
     atomic_init(&ioc->features, ops->features);
     atomic_init(&ioc->state,
                 open_from_birth ? QIOP_STATE_OPEN : QIOP_STATE_OPENING);
+    atomic_init(&ioc->output, ops->flush || (base && qiop_holds_output(base))
+                                  ? QIOP_OUTPUT_FLUSHED
+                                  : QIOP_OUTPUT_LEAVES);
     atomic_init(&ioc->wake[QIOP_WAKE_READ], -1);
     atomic_init(&ioc->wake[QIOP_WAKE_WRITE], -1);
     atomic_init(&ioc->blocking, true);
@@ -138,7 +140,7 @@ void *qio_channel_private_if(const QIOChannel *ioc, const QIOChannelOps *ops)
 
 void qio_channel_mark_open(QIOChannel *ioc)
 {
-    int opening = QIOP_STATE_OPENING;
+    unsigned char opening = QIOP_STATE_OPENING;
 
     atomic_compare_exchange_strong(&ioc->state, &opening, QIOP_STATE_OPEN);
 }

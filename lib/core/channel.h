@@ -17,6 +17,13 @@ enum qiop_state {
     QIOP_STATE_CLOSED,
 };
 
+/* What becomes of bytes that were written. */
+enum qiop_output {
+    QIOP_OUTPUT_LEAVES, /* no flush slot anywhere in the stack */
+    QIOP_OUTPUT_FLUSHED,
+    QIOP_OUTPUT_CORKED, /* kept for now */
+};
+
 /* The two wake-up descriptors, by what their waiters wait for. */
 enum qiop_wake {
     QIOP_WAKE_READ,
@@ -34,19 +41,19 @@ struct qiop_hot_ops {
     int (*flush)(QIOChannel *ioc, QIOError **errp);
 };
 
+/* Ordered so that there are no holes: a server has many of them. */
 struct QIOChannel {
     struct qiop_hot_ops ops;
     const QIOChannelOps *type; /* as the type declared them */
     QIOChannel *base;          /* one reference */
     atomic_uint refs;
     atomic_uint features;
-    atomic_int state;
-    atomic_uint shut;   /* QIOChannelShutdown bits */
-    atomic_int wake[2]; /* eventfds, made when somebody first waits, or -1 */
-    atomic_bool blocking;
     atomic_int timeout_ms;
-    bool holds_output;  /* a flush slot somewhere in the stack */
-    atomic_bool corked; /* such a channel keeps what is written for now */
+    atomic_uchar state;  /* enum qiop_state */
+    atomic_uchar shut;   /* QIOChannelShutdown bits */
+    atomic_uchar output; /* enum qiop_output */
+    atomic_bool blocking;
+    atomic_int wake[2]; /* eventfds, made when somebody first waits, or -1 */
     pthread_mutex_t observe_lock;
     _Atomic(struct qiop_observer *) observers;
     char *name;
@@ -71,6 +78,8 @@ ssize_t qiop_try_splice_in(QIOChannel *ioc, int fd, size_t len, int flags,
                            QIOError **errp);
 ssize_t qiop_try_splice_out(QIOChannel *ioc, int fd, size_t len, int flags,
                             QIOError **errp);
+/* Whether there is a flush slot somewhere in the stack. */
+bool qiop_holds_output(const QIOChannel *ioc);
 /* Whether what was written is to leave without being asked for. */
 bool qiop_flushes(const QIOChannel *ioc);
 /* One try for the whole stack; on BLOCK *at is the channel that is stuck. */

@@ -183,7 +183,7 @@ ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
 
 int qiop_try_flush(QIOChannel *ioc, QIOChannel **at, QIOError **errp)
 {
-    for (; ioc && ioc->holds_output; ioc = ioc->base) {
+    for (; ioc && qiop_holds_output(ioc); ioc = ioc->base) {
         QIOError *err = NULL;
         int r;
 
@@ -258,7 +258,7 @@ ssize_t qiop_try_splice_out(QIOChannel *ioc, int fd, size_t len, int flags,
 static int advance_one(QIOChannel *ioc, QIOError **errp)
 {
     QIOError *err = NULL;
-    int opening = QIOP_STATE_OPENING;
+    unsigned char opening = QIOP_STATE_OPENING;
     int r;
 
     if (atomic_load(&ioc->shut)) {
@@ -347,9 +347,12 @@ int qio_channel_query(QIOChannel *ioc, QIOChannelQuery what, void *out,
 
 void qio_channel_set_cork(QIOChannel *ioc, bool enabled)
 {
-    atomic_store(&ioc->corked, enabled && ioc->holds_output);
+    if (qiop_holds_output(ioc)) {
+        atomic_store(&ioc->output,
+                     enabled ? QIOP_OUTPUT_CORKED : QIOP_OUTPUT_FLUSHED);
+    }
     qiop_ops_complete(ioc->type).set_cork(ioc, enabled);
-    if (enabled || !ioc->holds_output) {
+    if (enabled || !qiop_holds_output(ioc)) {
         return;
     }
     /* That it fails is for the next write or flush to tell. */
@@ -358,9 +361,14 @@ void qio_channel_set_cork(QIOChannel *ioc, bool enabled)
     }
 }
 
+bool qiop_holds_output(const QIOChannel *ioc)
+{
+    return atomic_load(&ioc->output) != QIOP_OUTPUT_LEAVES;
+}
+
 bool qiop_flushes(const QIOChannel *ioc)
 {
-    return ioc->holds_output && !atomic_load(&ioc->corked);
+    return atomic_load(&ioc->output) == QIOP_OUTPUT_FLUSHED;
 }
 
 void qio_channel_set_delay(QIOChannel *ioc, bool enabled)

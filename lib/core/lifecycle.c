@@ -37,7 +37,7 @@ int qio_channel_shutdown(QIOChannel *ioc, QIOChannelShutdown how,
                       qio_channel_name(ioc), (int)how);
         return -1;
     }
-    before = atomic_fetch_or(&ioc->shut, (unsigned)how);
+    before = atomic_fetch_or(&ioc->shut, (unsigned char)how);
     fresh = (unsigned)how & ~before;
     if (fresh == 0 || atomic_load(&ioc->state) == QIOP_STATE_CLOSED) {
         return 0;

@@ -37,6 +37,7 @@ struct QIOWatch {
     };
     void *opaque;
     QIODestroyFunc *destroy;
+    unsigned n_levels; /* below */
 
     unsigned fired;    /* to be delivered */
     bool eager;        /* also when it is only time to try again */
@@ -55,7 +56,6 @@ struct QIOWatch {
     struct qiop_interest *v;
     unsigned n, cap;
     struct qiop_interest few[FEW];
-    unsigned n_levels;
     struct watched levels[]; /* of the stack, the topmost first */
 };
 

@@ -23,6 +23,12 @@ START_TEST(test_empty)
     qiop_queue_free(&q, true);
     qiop_queue_free(&q, false);
     ck_assert_uint_eq(q.limit, 100);
+
+    /* No limit wraps around into a small one. */
+    qiop_queue_init(&q, (size_t)UINT32_MAX + 1);
+    ck_assert_uint_eq(qiop_queue_room(&q), UINT32_MAX);
+    qiop_queue_init(&q, SIZE_MAX);
+    ck_assert_uint_eq(qiop_queue_room(&q), UINT32_MAX);
 }
 END_TEST
 

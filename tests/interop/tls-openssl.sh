@@ -64,7 +64,7 @@ cat >pour <<'T'
 #!/bin/sh
 for part in 1 2 3 4 5 6; do
     split -n "l/$part/6" "$1"
-    nap 0.1
+    sleep 0.1
 done
 T
 chmod +x pour
