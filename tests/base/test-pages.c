@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Bulk memory begins at a page, and little of it costs no more than it is. */
 #include <config.h>
+#include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 
 START_TEST(test_bulk)
 {
-    const size_t sizes[] = {32 << 10, (64 << 10) + 1, 512 << 10, 3 << 20};
+    const size_t sizes[] = {64 << 10, (64 << 10) + 1, 512 << 10, 3 << 20};
     size_t i;
 
     for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
@@ -34,6 +35,42 @@ START_TEST(test_little)
 }
 END_TEST
 
+/* What many connections read their handshakes into, some at a time, between
+ * what they keep, does not tear the heap. */
+START_TEST(test_heap)
+{
+    enum { AT_A_TIME = 64, CONNECTIONS = 3000, EACH = 4 };
+    static void *input[AT_A_TIME], *kept[CONNECTIONS][EACH];
+    const size_t before = mallinfo2().arena;
+    size_t total = 0;
+    int i, j;
+
+    for (i = 0; i < CONNECTIONS; i++) {
+        free(input[i % AT_A_TIME]);
+        for (j = 0; j < EACH; j++) {
+            size_t len = 300 + (size_t)(i * 7 + j * 531) % 2000;
+
+            kept[i][j] = malloc(len);
+            ck_assert_ptr_nonnull(kept[i][j]);
+            total += len;
+        }
+        input[i % AT_A_TIME] = qiop_pages_alloc(32 << 10);
+        ck_assert_ptr_nonnull(input[i % AT_A_TIME]);
+    }
+    ck_assert_uint_lt(mallinfo2().arena - before,
+                      total + total / 4 + AT_A_TIME * (32 << 10));
+    for (i = 0; i < AT_A_TIME; i++) {
+        free(input[i]);
+        input[i] = NULL;
+    }
+    for (i = 0; i < CONNECTIONS; i++) {
+        for (j = 0; j < EACH; j++) {
+            free(kept[i][j]);
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_queue)
 {
     struct qiop_queue q;
@@ -53,6 +90,7 @@ int main(void)
 
     tcase_add_test(tc, test_bulk);
     tcase_add_test(tc, test_little);
+    tcase_add_test(tc, test_heap);
     tcase_add_test(tc, test_queue);
     return qiotest_main(s);
 }
