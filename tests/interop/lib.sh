@@ -11,6 +11,8 @@ top=$(cd "$here/../.." && pwd)
 failures=0
 claims=0
 pids=()
+# A pipe that nobody writes to.
+exec {never}<> <(:)
 
 skip()
 {
@@ -71,8 +73,6 @@ begin()
         QIO_LIMITED=1 exec timeout -k 10 "$1" "$0"
     fi
     unset QIO_LIMITED
-    # A pipe that nobody writes to.
-    exec {never}<> <(:)
     find_tools
     work=$(mktemp -d "${TMPDIR:-/tmp}/qiotools.XXXXXX")
     trap cleanup EXIT
@@ -166,6 +166,20 @@ one_line()
 {
     [ "$(complaint "$1" | wc -l)" -eq 1 ] &&
         complaint "$1" | grep -qiE "^qio-migrate-(recv|send): .*($2)"
+}
+
+# arriving SINK: wait until the temporary file has bytes.
+arriving()
+{
+    local i file
+
+    for ((i = 0; i < 500; i++)); do
+        for file in ".$1".*; do
+            [ ! -s "$file" ] || return 0
+        done
+        nap 0.02
+    done
+    return 1
 }
 
 # nothing_left SINK: neither the file nor a temporary one.

@@ -250,19 +250,6 @@ ended recv
 check "... the receiver exits 5" [ "$rc" = 5 ]
 check "... nothing left" nothing_left sink
 
-# arriving SINK: wait until it is not empty any more.
-arriving()
-{
-    local i file
-
-    for ((i = 0; i < 500; i++)); do
-        for file in ".$1".*; do
-            [ ! -s "$file" ] || return 0
-        done
-        nap 0.02
-    done
-    return 1
-}
 for tls in '' TLS; do
     for who in send recv; do
         # shellcheck disable=SC2046

@@ -259,7 +259,7 @@ pair()
     listens recv
     # shellcheck disable=SC2086
     run send "$SEND" --rate-limit 1M ${2:+$($2_client pki)} "$3" "$uri"
-    sleep 0.7
+    arriving sink
 }
 x509_server() { server "$1"; }
 x509_client() { client "$1"; }
@@ -282,7 +282,7 @@ for tls in '' x509; do
     # shellcheck disable=SC2046
     run send "$SEND" --rate-limit 1M ${tls:+$(client pki)} file:whole \
         "exec:echo \$\$ >pid; exec $RECV $options stdio: file:sink"
-    sleep 1
+    arriving sink
     kill -KILL "$(cat pid)"
     ended send
     check "pipes $tls: the receiver is killed, the sender exits 1" [ "$rc" = 1 ]
@@ -291,7 +291,7 @@ for tls in '' x509; do
     run recv "$RECV" $options \
         "exec:echo \$\$ >pid; exec $SEND --rate-limit 1M ${tls:+$(client pki)} file:whole stdio:" \
         file:sink
-    sleep 1
+    arriving sink
     kill -KILL "$(cat pid)"
     ended recv
     check "pipes $tls: the sender is killed, the receiver exits 5" \
