@@ -4,6 +4,7 @@
 #include "base/clock.h"
 
 #include <limits.h>
+#include "base/hot.h"
 
 #define US_PER_S 1000000
 #define US_PER_MS 1000
@@ -16,7 +17,7 @@ int64_t qiop_now_us(void)
     return (int64_t)ts.tv_sec * US_PER_S + ts.tv_nsec / 1000;
 }
 
-int64_t qiop_deadline(int timeout_ms)
+QIOP_HOT int64_t qiop_deadline(int timeout_ms)
 {
     int64_t now;
 
@@ -40,7 +41,7 @@ static int64_t left_us(int64_t deadline)
     return deadline - now;
 }
 
-bool qiop_deadline_passed(int64_t deadline)
+QIOP_HOT bool qiop_deadline_passed(int64_t deadline)
 {
     return deadline != QIOP_NEVER && left_us(deadline) == 0;
 }

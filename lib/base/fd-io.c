@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include "base/hot.h"
 #include "base/iov.h"
 
 #ifndef RWF_NOSIGNAL
@@ -112,16 +113,22 @@ static ssize_t recv_piece(int fd, const struct iovec *iov, int flags,
     return ret < 0 ? io_failed(errp, "cannot read from the socket") : ret;
 }
 
-ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov, int flags,
-                     QIOError **errp)
+static ssize_t send_pieces(int fd, const struct iovec *iov, size_t niov,
+                           int flags, QIOError **errp)
 {
     struct msghdr msg = {
         .msg_iov = (struct iovec *)iov,
         .msg_iovlen = at_most_iov_max(niov),
     };
 
+    return send_message(fd, &msg, flags, errp);
+}
+
+QIOP_HOT ssize_t qiop_fd_send(int fd, const struct iovec *iov, size_t niov,
+                              int flags, QIOError **errp)
+{
     return niov == 1 ? send_piece(fd, iov, flags, errp)
-                     : send_message(fd, &msg, flags, errp);
+                     : send_pieces(fd, iov, niov, flags, errp);
 }
 
 ssize_t qiop_fd_sendmsg(int fd, const struct iovec *iov, size_t niov,
@@ -172,17 +179,23 @@ static ssize_t recv_message(int fd, struct msghdr *msg, int flags,
     return ret < 0 ? io_failed(errp, "cannot read from the socket") : ret;
 }
 
-/* Without room for control messages the kernel drops descriptors itself. */
-ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov, int flags,
-                     QIOError **errp)
+static ssize_t recv_pieces(int fd, const struct iovec *iov, size_t niov,
+                           int flags, QIOError **errp)
 {
     struct msghdr msg = {
         .msg_iov = (struct iovec *)iov,
         .msg_iovlen = at_most_iov_max(niov),
     };
 
+    return recv_message(fd, &msg, flags, errp);
+}
+
+/* Without room for control messages the kernel drops descriptors itself. */
+QIOP_HOT ssize_t qiop_fd_recv(int fd, const struct iovec *iov, size_t niov,
+                              int flags, QIOError **errp)
+{
     return niov == 1 ? recv_piece(fd, iov, flags, errp)
-                     : recv_message(fd, &msg, flags, errp);
+                     : recv_pieces(fd, iov, niov, flags, errp);
 }
 
 /* The descriptors in a message, into out (QIOP_FD_PASS_MAX); how many. */
@@ -274,8 +287,8 @@ ssize_t qiop_fd_recvmsg(int fd, const struct iovec *iov, size_t niov, int **fds,
 
 /* ---- everything else ---- */
 
-ssize_t qiop_fd_readv(int fd, const struct iovec *iov, size_t niov,
-                      QIOError **errp)
+QIOP_HOT ssize_t qiop_fd_readv(int fd, const struct iovec *iov, size_t niov,
+                               QIOError **errp)
 {
     ssize_t ret;
 
@@ -334,7 +347,8 @@ static ssize_t writev_sigpipe_blocked(int fd, const struct iovec *iov, int niov)
     return ret;
 }
 
-static ssize_t writev_no_sigpipe(int fd, const struct iovec *iov, int niov)
+static QIOP_HOT ssize_t writev_no_sigpipe(int fd, const struct iovec *iov,
+                                          int niov)
 {
 #ifdef HAVE_PWRITEV2
     ssize_t ret = pwritev2(fd, iov, niov, -1, RWF_NOSIGNAL);
@@ -347,8 +361,8 @@ static ssize_t writev_no_sigpipe(int fd, const struct iovec *iov, int niov)
     return writev_sigpipe_blocked(fd, iov, niov);
 }
 
-ssize_t qiop_fd_writev(int fd, const struct iovec *iov, size_t niov,
-                       QIOError **errp)
+QIOP_HOT ssize_t qiop_fd_writev(int fd, const struct iovec *iov, size_t niov,
+                                QIOError **errp)
 {
     ssize_t ret;
 

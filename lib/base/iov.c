@@ -6,8 +6,9 @@
 #include <limits.h>
 #include <stdint.h>
 #include <string.h>
+#include "base/hot.h"
 
-size_t qiop_iov_size(const struct iovec *iov, size_t niov)
+QIOP_HOT size_t qiop_iov_sum(const struct iovec *iov, size_t niov)
 {
     size_t total = 0;
 
@@ -30,8 +31,8 @@ static void skip_finished(struct qiop_iov_cursor *c)
     }
 }
 
-void qiop_iov_cursor_init(struct qiop_iov_cursor *c, const struct iovec *iov,
-                          size_t niov)
+QIOP_HOT void qiop_iov_cursor_init(struct qiop_iov_cursor *c,
+                                   const struct iovec *iov, size_t niov)
 {
     c->iov = iov;
     c->niov = niov;
@@ -39,14 +40,7 @@ void qiop_iov_cursor_init(struct qiop_iov_cursor *c, const struct iovec *iov,
     skip_finished(c);
 }
 
-size_t qiop_iov_cursor_left(const struct qiop_iov_cursor *c)
-{
-    size_t size = qiop_iov_size(c->iov, c->niov);
-
-    return size == SIZE_MAX ? SIZE_MAX : size - c->off;
-}
-
-void qiop_iov_cursor_advance(struct qiop_iov_cursor *c, size_t n)
+QIOP_HOT void qiop_iov_cursor_advance(struct qiop_iov_cursor *c, size_t n)
 {
     while (n && c->niov) {
         size_t here = c->iov->iov_len - c->off;

@@ -3,11 +3,19 @@
 #ifndef QIOP_BASE_IOV_H
 #define QIOP_BASE_IOV_H
 
+#include <limits.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
-/* Total size, SIZE_MAX on overflow of SSIZE_MAX. */
-size_t qiop_iov_size(const struct iovec *iov, size_t niov);
+size_t qiop_iov_sum(const struct iovec *iov, size_t niov);
+
+/* Total size, SIZE_MAX on overflow of SSIZE_MAX. Mostly there is one piece. */
+static inline size_t qiop_iov_size(const struct iovec *iov, size_t niov)
+{
+    return niov == 1 && iov->iov_len <= SSIZE_MAX ? iov->iov_len
+                                                  : qiop_iov_sum(iov, niov);
+}
 
 struct qiop_iov_cursor {
     const struct iovec *iov;
@@ -18,7 +26,12 @@ struct qiop_iov_cursor {
 void qiop_iov_cursor_init(struct qiop_iov_cursor *c, const struct iovec *iov,
                           size_t niov);
 /* Bytes left. */
-size_t qiop_iov_cursor_left(const struct qiop_iov_cursor *c);
+static inline size_t qiop_iov_cursor_left(const struct qiop_iov_cursor *c)
+{
+    size_t size = qiop_iov_size(c->iov, c->niov);
+
+    return size == SIZE_MAX ? SIZE_MAX : size - c->off;
+}
 /* Step over n bytes; n must not exceed what is left. */
 void qiop_iov_cursor_advance(struct qiop_iov_cursor *c, size_t n);
 /* The current piece in one stretch: pointer and *len; NULL at the end. */

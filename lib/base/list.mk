@@ -5,6 +5,7 @@ base_sources = \
 	lib/base/fd-io.c \
 	lib/base/fd.c \
 	lib/base/fd.h \
+	lib/base/hot.h \
 	lib/base/iov.c \
 	lib/base/iov.h \
 	lib/base/optstr.c \

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "base/fd.h"
+#include "base/hot.h"
 
 /* One direction. */
 struct side {
@@ -104,8 +105,9 @@ static int no_side(const char *what, QIOError **errp)
     return -1;
 }
 
-static ssize_t fd_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                        int **fds, size_t *nfds, int flags, QIOError **errp)
+static QIOP_HOT ssize_t fd_readv(QIOChannel *ioc, const struct iovec *iov,
+                                 size_t niov, int **fds, size_t *nfds,
+                                 int flags, QIOError **errp)
 {
     struct fd_channel *c = qio_channel_private(ioc);
     int fd = atomic_load(&c->r.fd);
@@ -130,9 +132,9 @@ static ssize_t fd_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     return n;
 }
 
-static ssize_t fd_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                         const int *fds, size_t nfds, int flags,
-                         QIOError **errp)
+static QIOP_HOT ssize_t fd_writev(QIOChannel *ioc, const struct iovec *iov,
+                                  size_t niov, const int *fds, size_t nfds,
+                                  int flags, QIOError **errp)
 {
     struct fd_channel *c = qio_channel_private(ioc);
     ssize_t n = -1;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/hot.h"
 #include "channel/zerocopy.h"
 #include "net/dial.h"
 
@@ -199,9 +200,10 @@ static void end_patience(struct qiop_socket *s, int fd)
     }
 }
 
-ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
-                         size_t niov, bool passing, int **fds, size_t *nfds,
-                         int flags, QIOError **errp)
+QIOP_HOT ssize_t qiop_socket_recv(struct qiop_socket *s,
+                                  const struct iovec *iov, size_t niov,
+                                  bool passing, int **fds, size_t *nfds,
+                                  int flags, QIOError **errp)
 {
     int how = flags & QIO_CHANNEL_READ_FLAG_MSG_PEEK ? MSG_PEEK : 0;
     int fd = atomic_load(&s->fd);
@@ -242,9 +244,10 @@ static void tell_cause(int cause, QIOError **errp)
     }
 }
 
-ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
-                         size_t niov, bool passing, const int *fds, size_t nfds,
-                         int flags, QIOError **errp)
+QIOP_HOT ssize_t qiop_socket_send(struct qiop_socket *s,
+                                  const struct iovec *iov, size_t niov,
+                                  bool passing, const int *fds, size_t nfds,
+                                  int flags, QIOError **errp)
 {
     int how = flags & QIO_CHANNEL_TRY_MAY_BLOCK ? QIOP_FD_MAY_BLOCK : 0;
     struct qiop_zerocopy *zerocopy = NULL;

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include "base/hot.h"
 #include "channel/socket-priv.h"
 #include "channel/zerocopy.h"
 
@@ -17,17 +18,17 @@
 #define MPTCP_FLAG_FALLBACK 0x1
 #define PROTOCOL_MPTCP 262
 
-static ssize_t socket_readv(QIOChannel *ioc, const struct iovec *iov,
-                            size_t niov, int **fds, size_t *nfds, int flags,
-                            QIOError **errp)
+static QIOP_HOT ssize_t socket_readv(QIOChannel *ioc, const struct iovec *iov,
+                                     size_t niov, int **fds, size_t *nfds,
+                                     int flags, QIOError **errp)
 {
     return qiop_socket_recv(qio_channel_private(ioc), iov, niov, false, fds,
                             nfds, flags, errp);
 }
 
-static ssize_t socket_writev(QIOChannel *ioc, const struct iovec *iov,
-                             size_t niov, const int *fds, size_t nfds,
-                             int flags, QIOError **errp)
+static QIOP_HOT ssize_t socket_writev(QIOChannel *ioc, const struct iovec *iov,
+                                      size_t niov, const int *fds, size_t nfds,
+                                      int flags, QIOError **errp)
 {
     return qiop_socket_send(qio_channel_private(ioc), iov, niov, false, fds,
                             nfds, flags, errp);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sys/socket.h>
 #include "base/fd.h"
+#include "base/hot.h"
 #include "base/iov.h"
 #include "channel/socket-priv.h"
 
@@ -14,11 +15,12 @@
 /* What the kernel should hold of it: as much as a TLS channel sends at once. */
 #define SEND_BUFFER (512 * 1024)
 
-static ssize_t unix_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                          int **fds, size_t *nfds, int flags, QIOError **errp)
+static QIOP_HOT ssize_t unix_readv(QIOChannel *ioc, const struct iovec *iov,
+                                   size_t niov, int **fds, size_t *nfds,
+                                   int flags, QIOError **errp)
 {
-    return qiop_socket_recv(qio_channel_private(ioc), iov, niov, true, fds,
-                            nfds, flags, errp);
+    return qiop_socket_recv(qio_channel_private(ioc), iov, niov, fds != NULL,
+                            fds, nfds, flags, errp);
 }
 
 /*
@@ -44,9 +46,9 @@ static void size_send_buffer(struct qiop_socket *s, const struct iovec *iov,
     }
 }
 
-static ssize_t unix_writev(QIOChannel *ioc, const struct iovec *iov,
-                           size_t niov, const int *fds, size_t nfds, int flags,
-                           QIOError **errp)
+static QIOP_HOT ssize_t unix_writev(QIOChannel *ioc, const struct iovec *iov,
+                                    size_t niov, const int *fds, size_t nfds,
+                                    int flags, QIOError **errp)
 {
     struct qiop_socket *s = qio_channel_private(ioc);
 

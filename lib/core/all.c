@@ -9,6 +9,7 @@
 #include <string.h>
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/hot.h"
 #include "base/iov.h"
 
 /* Pieces handed on at once after a partial transfer; a whole rest is handed on
@@ -16,8 +17,9 @@
 #define SLICE 64
 
 /* What is left, without copying the caller's iovec unless it was entered. */
-static const struct iovec *rest(const struct qiop_iov_cursor *c,
-                                struct iovec slice[SLICE], size_t *niov)
+static QIOP_HOT const struct iovec *rest(const struct qiop_iov_cursor *c,
+                                         struct iovec slice[SLICE],
+                                         size_t *niov)
 {
     if (c->off == 0) {
         *niov = c->niov;
@@ -65,8 +67,8 @@ static void fd_list_close(struct fd_list *l)
 /* Whether the call took too long with something still to do. A peer that always
  * has a little more never makes us wait, which is where a timeout is seen
  * otherwise. */
-static bool too_late(QIOChannel *ioc, const struct qiop_iov_cursor *c,
-                     int64_t deadline, QIOError **errp)
+static QIOP_HOT bool too_late(QIOChannel *ioc, const struct qiop_iov_cursor *c,
+                              int64_t deadline, QIOError **errp)
 {
     if (c->niov == 0 || !qiop_deadline_passed(deadline)) {
         return false;
@@ -77,8 +79,8 @@ static bool too_late(QIOChannel *ioc, const struct qiop_iov_cursor *c,
 }
 
 /* 1 filled, 0 ended before the first byte, -1. */
-static int fill(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                struct fd_list *list, int flags, QIOError **errp)
+static QIOP_HOT int fill(QIOChannel *ioc, const struct iovec *iov, size_t niov,
+                         struct fd_list *list, int flags, QIOError **errp)
 {
     int64_t deadline = qiop_call_deadline(ioc);
     struct qiop_iov_cursor c;
@@ -189,9 +191,10 @@ int qio_channel_read_all(QIOChannel *ioc, void *buf, size_t len,
     return qio_channel_readv_all(ioc, &iov, 1, errp);
 }
 
-int qio_channel_writev_full_all(QIOChannel *ioc, const struct iovec *iov,
-                                size_t niov, const int *fds, size_t nfds,
-                                int flags, QIOError **errp)
+QIOP_HOT int qio_channel_writev_full_all(QIOChannel *ioc,
+                                         const struct iovec *iov, size_t niov,
+                                         const int *fds, size_t nfds, int flags,
+                                         QIOError **errp)
 {
     int64_t deadline = qiop_call_deadline(ioc);
     struct qiop_iov_cursor c;

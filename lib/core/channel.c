@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "base/fd.h"
+#include "base/hot.h"
 
 static bool ops_are_fit(const QIOChannelOps *ops, bool layer)
 {
@@ -128,12 +129,13 @@ void qio_channel_unref(QIOChannel *ioc)
     }
 }
 
-void *qio_channel_private(const QIOChannel *ioc)
+QIOP_HOT void *qio_channel_private(const QIOChannel *ioc)
 {
     return (void *)ioc->private;
 }
 
-void *qio_channel_private_if(const QIOChannel *ioc, const QIOChannelOps *ops)
+QIOP_HOT void *qio_channel_private_if(const QIOChannel *ioc,
+                                      const QIOChannelOps *ops)
 {
     return ioc && ioc->type == ops ? (void *)ioc->private : NULL;
 }
@@ -155,7 +157,8 @@ void qio_channel_add_features(QIOChannel *ioc, unsigned features)
     atomic_fetch_or(&ioc->features, features);
 }
 
-bool qio_channel_has_feature(const QIOChannel *ioc, QIOChannelFeature feature)
+QIOP_HOT bool qio_channel_has_feature(const QIOChannel *ioc,
+                                      QIOChannelFeature feature)
 {
     return (atomic_load(&ioc->features) & feature) != 0;
 }
@@ -193,7 +196,7 @@ void qio_channel_set_blocking(QIOChannel *ioc, bool enabled)
     atomic_store(&ioc->blocking, enabled);
 }
 
-bool qio_channel_is_blocking(const QIOChannel *ioc)
+QIOP_HOT bool qio_channel_is_blocking(const QIOChannel *ioc)
 {
     return atomic_load(&ioc->blocking);
 }

@@ -9,10 +9,11 @@
 #include <limits.h>
 #include <stdlib.h>
 #include "base/fd.h"
+#include "base/hot.h"
 #include "base/iov.h"
 
-/* 0 when `how` may be used, or -1 and why not. */
-static int check_usable(QIOChannel *ioc, unsigned how, QIOError **errp)
+/* -1 and why `how` may not be used, 0 when it may by now. */
+static QIO_COLD int refuse(QIOChannel *ioc, unsigned how, QIOError **errp)
 {
     switch (atomic_load(&ioc->state)) {
     case QIOP_STATE_OPEN:
@@ -39,6 +40,16 @@ static int check_usable(QIOChannel *ioc, unsigned how, QIOError **errp)
     return 0;
 }
 
+/* 0 when `how` may be used, or -1 and why not. */
+static inline int check_usable(QIOChannel *ioc, unsigned how, QIOError **errp)
+{
+    if (atomic_load(&ioc->state) == QIOP_STATE_OPEN &&
+        !(atomic_load(&ioc->shut) & how)) {
+        return 0;
+    }
+    return refuse(ioc, how, errp);
+}
+
 static int need_feature(QIOChannel *ioc, bool wanted, QIOChannelFeature feature,
                         const char *what, QIOError **errp)
 {
@@ -50,10 +61,8 @@ static int need_feature(QIOChannel *ioc, bool wanted, QIOChannelFeature feature,
     return -1;
 }
 
-/* The method's promise: its result fits the request, and an error is set
- * exactly when it says so. */
-static ssize_t check_result(QIOChannel *ioc, ssize_t r, size_t most,
-                            QIOError **err, QIOError **errp)
+static QIO_COLD ssize_t failed(QIOChannel *ioc, ssize_t r, QIOError **err,
+                               QIOError **errp)
 {
     if (r == -1) {
         if (!*err) {
@@ -63,14 +72,21 @@ static ssize_t check_result(QIOChannel *ioc, ssize_t r, size_t most,
         qio_error_propagate(errp, *err);
         return -1;
     }
-    if (r < QIO_CHANNEL_ERR_BLOCK || (r > 0 && (size_t)r > most) || *err) {
-        qio_error_free(*err);
-        qio_error_set(errp, QIO_ERROR_SYSTEM, 0,
-                      "%s: channel type '%s' broke its promise (result %zd)",
-                      qio_channel_name(ioc), ioc->type->name, r);
-        return -1;
-    }
-    return r;
+    qio_error_free(*err);
+    qio_error_set(errp, QIO_ERROR_SYSTEM, 0,
+                  "%s: channel type '%s' broke its promise (result %zd)",
+                  qio_channel_name(ioc), ioc->type->name, r);
+    return -1;
+}
+
+/* The method's promise: its result fits the request, and an error is set
+ * exactly when it says so. */
+static inline ssize_t check_result(QIOChannel *ioc, ssize_t r, size_t most,
+                                   QIOError **err, QIOError **errp)
+{
+    bool fits = r < 0 ? r == QIO_CHANNEL_ERR_BLOCK : (size_t)r <= most;
+
+    return fits && !*err ? r : failed(ioc, r, err, errp);
 }
 
 /* Readers and writers must hear of a shutdown even if the transport told
@@ -88,7 +104,7 @@ static bool shut_meanwhile(QIOChannel *ioc, ssize_t r, unsigned how,
 
 /* What a method is shown: no more pieces than a system call takes, the first
  * with a byte. Returns the size, 0 only when there is none at all. */
-static size_t clamp(const struct iovec **iov, size_t *niov)
+static QIOP_HOT size_t clamp(const struct iovec **iov, size_t *niov)
 {
     while (*niov > 0 && (*iov)->iov_len == 0) {
         (*iov)++;
@@ -98,8 +114,9 @@ static size_t clamp(const struct iovec **iov, size_t *niov)
     return qiop_iov_size(*iov, *niov);
 }
 
-ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                       int **fds, size_t *nfds, int flags, QIOError **errp)
+QIOP_HOT ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov,
+                                size_t niov, int **fds, size_t *nfds, int flags,
+                                QIOError **errp)
 {
     QIOError *err = NULL;
     size_t size;
@@ -135,8 +152,9 @@ ssize_t qiop_try_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     return r;
 }
 
-ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                        const int *fds, size_t nfds, int flags, QIOError **errp)
+QIOP_HOT ssize_t qiop_try_writev(QIOChannel *ioc, const struct iovec *iov,
+                                 size_t niov, const int *fds, size_t nfds,
+                                 int flags, QIOError **errp)
 {
     QIOError *err = NULL;
     size_t size;
@@ -366,7 +384,7 @@ bool qiop_holds_output(const QIOChannel *ioc)
     return atomic_load(&ioc->output) != QIOP_OUTPUT_LEAVES;
 }
 
-bool qiop_flushes(const QIOChannel *ioc)
+QIOP_HOT bool qiop_flushes(const QIOChannel *ioc)
 {
     return atomic_load(&ioc->output) == QIOP_OUTPUT_FLUSHED;
 }

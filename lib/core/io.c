@@ -5,15 +5,16 @@
 #include "channel.h"
 
 #include "base/clock.h"
+#include "base/hot.h"
 
-int64_t qiop_call_deadline(const QIOChannel *ioc)
+QIOP_HOT int64_t qiop_call_deadline(const QIOChannel *ioc)
 {
     return qiop_deadline(atomic_load(&ioc->timeout_ms));
 }
 
 /* Without a deadline a leaf may wait in its own system call, which saves the
  * failing try and the poll(2). */
-int qiop_may_block(const QIOChannel *ioc, int64_t deadline)
+QIOP_HOT int qiop_may_block(const QIOChannel *ioc, int64_t deadline)
 {
     if (deadline != QIOP_NEVER ||
         !(ioc->type->flags & QIO_CHANNEL_OPS_CAN_BLOCK)) {
@@ -22,7 +23,7 @@ int qiop_may_block(const QIOChannel *ioc, int64_t deadline)
     return QIO_CHANNEL_TRY_MAY_BLOCK;
 }
 
-int qiop_may_wait(const QIOChannel *ioc)
+QIOP_HOT int qiop_may_wait(const QIOChannel *ioc)
 {
     return ioc->type->flags & QIO_CHANNEL_OPS_CAN_WAIT
                ? QIO_CHANNEL_TRY_MAY_WAIT
@@ -30,16 +31,16 @@ int qiop_may_wait(const QIOChannel *ioc)
 }
 
 /* What a leaf may do for ever, the reader of a layer may for a while. */
-static int read_invitation(const QIOChannel *ioc, int64_t deadline)
+static QIOP_HOT int read_invitation(const QIOChannel *ioc, int64_t deadline)
 {
     int flags = qiop_may_block(ioc, deadline);
 
     return flags || deadline != QIOP_NEVER ? flags : qiop_may_wait(ioc);
 }
 
-ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                        int **fds, size_t *nfds, int flags, int64_t deadline,
-                        QIOError **errp)
+QIOP_HOT ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov,
+                                 size_t niov, int **fds, size_t *nfds,
+                                 int flags, int64_t deadline, QIOError **errp)
 {
     flags |= read_invitation(ioc, deadline);
     for (;;) {
@@ -55,9 +56,9 @@ ssize_t qiop_readv_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
     }
 }
 
-ssize_t qiop_writev_wait(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                         const int *fds, size_t nfds, int flags,
-                         int64_t deadline, QIOError **errp)
+QIOP_HOT ssize_t qiop_writev_wait(QIOChannel *ioc, const struct iovec *iov,
+                                  size_t niov, const int *fds, size_t nfds,
+                                  int flags, int64_t deadline, QIOError **errp)
 {
     flags |= qiop_may_block(ioc, deadline);
     for (;;) {
@@ -147,9 +148,10 @@ int qio_channel_bye_sync(QIOChannel *ioc, int timeout_ms, QIOError **errp)
     return flush_until(ioc, true, deadline, errp);
 }
 
-ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,
-                               size_t niov, int **fds, size_t *nfds, int flags,
-                               QIOError **errp)
+QIOP_HOT ssize_t qio_channel_readv_full(QIOChannel *ioc,
+                                        const struct iovec *iov, size_t niov,
+                                        int **fds, size_t *nfds, int flags,
+                                        QIOError **errp)
 {
     ssize_t r;
 
@@ -164,9 +166,10 @@ ssize_t qio_channel_readv_full(QIOChannel *ioc, const struct iovec *iov,
     return r;
 }
 
-ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
-                                size_t niov, const int *fds, size_t nfds,
-                                int flags, QIOError **errp)
+QIOP_HOT ssize_t qio_channel_writev_full(QIOChannel *ioc,
+                                         const struct iovec *iov, size_t niov,
+                                         const int *fds, size_t nfds, int flags,
+                                         QIOError **errp)
 {
     int64_t deadline;
     ssize_t r;
@@ -188,28 +191,28 @@ ssize_t qio_channel_writev_full(QIOChannel *ioc, const struct iovec *iov,
     return r;
 }
 
-ssize_t qio_channel_readv(QIOChannel *ioc, const struct iovec *iov, size_t niov,
-                          QIOError **errp)
+QIOP_HOT ssize_t qio_channel_readv(QIOChannel *ioc, const struct iovec *iov,
+                                   size_t niov, QIOError **errp)
 {
     return qio_channel_readv_full(ioc, iov, niov, NULL, NULL, 0, errp);
 }
 
-ssize_t qio_channel_writev(QIOChannel *ioc, const struct iovec *iov,
-                           size_t niov, QIOError **errp)
+QIOP_HOT ssize_t qio_channel_writev(QIOChannel *ioc, const struct iovec *iov,
+                                    size_t niov, QIOError **errp)
 {
     return qio_channel_writev_full(ioc, iov, niov, NULL, 0, 0, errp);
 }
 
-ssize_t qio_channel_read(QIOChannel *ioc, void *buf, size_t len,
-                         QIOError **errp)
+QIOP_HOT ssize_t qio_channel_read(QIOChannel *ioc, void *buf, size_t len,
+                                  QIOError **errp)
 {
     struct iovec iov = {.iov_base = buf, .iov_len = len};
 
     return qio_channel_readv(ioc, &iov, 1, errp);
 }
 
-ssize_t qio_channel_write(QIOChannel *ioc, const void *buf, size_t len,
-                          QIOError **errp)
+QIOP_HOT ssize_t qio_channel_write(QIOChannel *ioc, const void *buf, size_t len,
+                                   QIOError **errp)
 {
     struct iovec iov = {.iov_base = (void *)buf, .iov_len = len};
 

@@ -4,6 +4,7 @@
 #include "observe.h"
 
 #include "channel.h"
+#include "base/hot.h"
 
 void qiop_observe(QIOChannel *ioc, struct qiop_observer *o)
 {
@@ -36,7 +37,7 @@ void qiop_unobserve(struct qiop_observer *o)
     pthread_mutex_unlock(&ioc->observe_lock);
 }
 
-void qio_channel_changed(QIOChannel *ioc, unsigned events)
+QIOP_HOT void qio_channel_changed(QIOChannel *ioc, unsigned events)
 {
     if (!atomic_load(&ioc->observers)) {
         return;
