@@ -202,8 +202,8 @@ static void end_patience(struct qiop_socket *s, int fd)
 
 QIOP_HOT ssize_t qiop_socket_recv(struct qiop_socket *s,
                                   const struct iovec *iov, size_t niov,
-                                  bool passing, int **fds, size_t *nfds,
-                                  int flags, QIOError **errp)
+                                  int **fds, size_t *nfds, int flags,
+                                  QIOError **errp)
 {
     int how = flags & QIO_CHANNEL_READ_FLAG_MSG_PEEK ? MSG_PEEK : 0;
     int fd = atomic_load(&s->fd);
@@ -213,7 +213,7 @@ QIOP_HOT ssize_t qiop_socket_recv(struct qiop_socket *s,
         ((flags & QIO_CHANNEL_TRY_MAY_WAIT) && recv_patience(s, fd))) {
         how |= QIOP_FD_MAY_BLOCK;
     }
-    if (passing) {
+    if (fds) {
         n = qiop_fd_recvmsg(fd, iov, niov, fds, nfds, how, errp);
     } else {
         n = qiop_fd_recv(fd, iov, niov, how, errp);
@@ -246,8 +246,8 @@ static void tell_cause(int cause, QIOError **errp)
 
 QIOP_HOT ssize_t qiop_socket_send(struct qiop_socket *s,
                                   const struct iovec *iov, size_t niov,
-                                  bool passing, const int *fds, size_t nfds,
-                                  int flags, QIOError **errp)
+                                  const int *fds, size_t nfds, int flags,
+                                  QIOError **errp)
 {
     int how = flags & QIO_CHANNEL_TRY_MAY_BLOCK ? QIOP_FD_MAY_BLOCK : 0;
     struct qiop_zerocopy *zerocopy = NULL;
@@ -259,7 +259,7 @@ QIOP_HOT ssize_t qiop_socket_send(struct qiop_socket *s,
         zerocopy = atomic_load(&s->zerocopy);
     }
     pthread_mutex_lock(&s->send_lock);
-    if (passing) {
+    if (nfds) {
         n = qiop_fd_sendmsg(fd, iov, niov, fds, nfds, how, errp);
     } else if (zerocopy) {
         n = qiop_zerocopy_send(zerocopy, fd, iov, niov, how, errp);

@@ -49,14 +49,14 @@ int qiop_socket_check(int fd, int *family, QIOError **errp);
 /* Of any of the types above, else NULL. */
 struct qiop_socket *qiop_socket_of(const QIOChannel *ioc);
 
-/* One try on the socket, waiting in it if invited; ancillary data when
- * `passing`. */
+/* One try on the socket, waiting in it if invited; with descriptors where fds
+ * is not NULL, nfds not 0. */
 ssize_t qiop_socket_recv(struct qiop_socket *s, const struct iovec *iov,
-                         size_t niov, bool passing, int **fds, size_t *nfds,
-                         int flags, QIOError **errp);
+                         size_t niov, int **fds, size_t *nfds, int flags,
+                         QIOError **errp);
 ssize_t qiop_socket_send(struct qiop_socket *s, const struct iovec *iov,
-                         size_t niov, bool passing, const int *fds, size_t nfds,
-                         int flags, QIOError **errp);
+                         size_t niov, const int *fds, size_t nfds, int flags,
+                         QIOError **errp);
 
 /* ioc was made of a descriptor that the library made, not of a caller's. */
 void qiop_socket_own(QIOChannel *ioc);

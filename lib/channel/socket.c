@@ -22,16 +22,16 @@ static QIOP_HOT ssize_t socket_readv(QIOChannel *ioc, const struct iovec *iov,
                                      size_t niov, int **fds, size_t *nfds,
                                      int flags, QIOError **errp)
 {
-    return qiop_socket_recv(qio_channel_private(ioc), iov, niov, false, fds,
-                            nfds, flags, errp);
+    return qiop_socket_recv(qio_channel_private(ioc), iov, niov, fds, nfds,
+                            flags, errp);
 }
 
 static QIOP_HOT ssize_t socket_writev(QIOChannel *ioc, const struct iovec *iov,
                                       size_t niov, const int *fds, size_t nfds,
                                       int flags, QIOError **errp)
 {
-    return qiop_socket_send(qio_channel_private(ioc), iov, niov, false, fds,
-                            nfds, flags, errp);
+    return qiop_socket_send(qio_channel_private(ioc), iov, niov, fds, nfds,
+                            flags, errp);
 }
 
 /* Hints: a transport without the option ignores them. */

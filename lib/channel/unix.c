@@ -19,8 +19,8 @@ static QIOP_HOT ssize_t unix_readv(QIOChannel *ioc, const struct iovec *iov,
                                    size_t niov, int **fds, size_t *nfds,
                                    int flags, QIOError **errp)
 {
-    return qiop_socket_recv(qio_channel_private(ioc), iov, niov, fds != NULL,
-                            fds, nfds, flags, errp);
+    return qiop_socket_recv(qio_channel_private(ioc), iov, niov, fds, nfds,
+                            flags, errp);
 }
 
 /*
@@ -61,7 +61,7 @@ static QIOP_HOT ssize_t unix_writev(QIOChannel *ioc, const struct iovec *iov,
     if (!atomic_load(&s->send_sized)) {
         size_send_buffer(s, iov, niov);
     }
-    return qiop_socket_send(s, iov, niov, nfds > 0, fds, nfds, flags, errp);
+    return qiop_socket_send(s, iov, niov, fds, nfds, flags, errp);
 }
 
 static int query_peer_cred(QIOChannel *ioc, struct QIOPeerCred *out,
