@@ -429,7 +429,7 @@ int main(int argc, char **argv)
     const struct bars pages_tcp = {{5.5, 3.5}, {0}, {0}, {0.17, 0.28}};
     const struct bars large_unix = {{2, 1.2}, {2, 1.2}, {0}, {0}};
     const struct bars small_unix = {{1.8, 1.1}, {1.8, 1.1}, {0}, {0}};
-    int runs = 11;
+    int runs = 21;
     int mib = 1024;
     uint64_t total;
 
