@@ -419,9 +419,13 @@ static ssize_t open_record(struct qiop_tls_session *s,
     int ret;
 
     if (!d) {
-        if (s->packet || (!is_bulk_record(rec) && s->few_opened < FEW)) {
+        if (s->packet || (!is_bulk_record(rec) && s->few_opened < FEW &&
+                          !s->opened_control)) {
             s->few_opened += !s->packet;
-            return qiop_tls_engine_gnutls.open(s, dst, errp);
+            n = qiop_tls_engine_gnutls.open(s, dst, errp);
+            /* Perhaps half a message: see below. */
+            s->opened_control |= n == 0 && !s->packet;
+            return n;
         }
         if (take_opening(s, &err)) {
             return no_keys(s, err, errp);
@@ -445,7 +449,10 @@ static ssize_t open_record(struct qiop_tls_session *s,
         return reject(s, ret, errp);
     }
     if (type == QIOP_RECORD_ALERT || type == QIOP_RECORD_HANDSHAKE) {
-        return control(s, dst, errp);
+        /* RFC 8446 section 5.4. In the middle of a message GnuTLS would not
+         * come back from it. */
+        return len ? control(s, dst, errp)
+                   : reject(s, GNUTLS_E_UNEXPECTED_PACKET, errp);
     }
     if (type != QIOP_RECORD_DATA) {
         return reject(s, GNUTLS_E_UNEXPECTED_PACKET, errp);

@@ -91,6 +91,7 @@ struct qiop_tls_session {
     bool only_data; /* the handshake of TLS 1.3 is over: one type remains */
     bool in_eof;
     uint8_t few_opened;    /* little records since it last rested */
+    bool opened_control;   /* GnuTLS opened a record without data */
     unsigned idle_records; /* without data in a row */
     QIOError *in_err;
 

@@ -140,6 +140,8 @@ def cases():
         record(HANDSHAKE, b"\x14\x00\x00\x0c" + bytes(12))]
     yield "a key update first", [record(HANDSHAKE, b"\x18\x00\x00\x01\x01")]
     yield "a hello request", [record(HANDSHAKE, b"\x00\x00\x00\x00")]
+    yield "an empty record within a hello", [
+        record(HANDSHAKE, HELLO[:20]) + record(HANDSHAKE, b"") * 2]
 
 
 def cases_with_answer():
