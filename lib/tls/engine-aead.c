@@ -3,6 +3,7 @@
 #include <config.h>
 #include "tls/record.h"
 
+#include <errno.h>
 #include <string.h>
 #include <gnutls/crypto.h>
 
@@ -10,14 +11,17 @@ static void *make(const void *shared, gnutls_cipher_algorithm_t cipher,
                   const gnutls_datum_t *key, QIOError **errp)
 {
     gnutls_aead_cipher_hd_t hd;
-    int ret = gnutls_aead_cipher_init(&hd, cipher, key);
+    int ret;
 
     (void)shared;
+    errno = 0;
+    ret = gnutls_aead_cipher_init(&hd, cipher, key);
     if (ret < 0) {
-        qio_error_set_tls(
-            errp,
-            ret == GNUTLS_E_MEMORY_ERROR ? QIO_ERROR_NOMEM : QIO_ERROR_TLS, ret,
-            "cannot use the record keys: %s", gnutls_strerror(ret));
+        bool memory = ret == GNUTLS_E_MEMORY_ERROR || errno == ENOMEM;
+
+        qio_error_set_tls(errp, memory ? QIO_ERROR_NOMEM : QIO_ERROR_TLS, ret,
+                          "cannot use the record keys: %s",
+                          memory ? "out of memory" : gnutls_strerror(ret));
         return NULL;
     }
     return hd;

@@ -161,8 +161,13 @@ static int control(struct qiop_tls_session *s, int ret, QIOError **errp)
 int qiop_tls_gnutls_receive(struct qiop_tls_session *s, gnutls_packet_t *packet,
                             QIOError **errp)
 {
-    ssize_t ret = gnutls_record_recv_packet(s->tls, packet);
+    size_t had = s->in.len;
+    ssize_t ret;
 
+    if (qiop_tls_messages_check(s, errp)) {
+        return -1;
+    }
+    ret = gnutls_record_recv_packet(s->tls, packet);
     if (ret > 0) {
         s->idle_records = 0;
         qiop_tls_count_received(s, (size_t)ret);
@@ -172,6 +177,7 @@ int qiop_tls_gnutls_receive(struct qiop_tls_session *s, gnutls_packet_t *packet,
         gnutls_packet_deinit(*packet);
         *packet = NULL;
     }
+    qiop_tls_messages_count(s, had - s->in.len);
     return control(s, (int)ret, errp);
 }
 

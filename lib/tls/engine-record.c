@@ -419,13 +419,9 @@ static ssize_t open_record(struct qiop_tls_session *s,
     int ret;
 
     if (!d) {
-        if (s->packet || (!is_bulk_record(rec) && s->few_opened < FEW &&
-                          !s->opened_control)) {
+        if (s->packet || (!is_bulk_record(rec) && s->few_opened < FEW)) {
             s->few_opened += !s->packet;
-            n = qiop_tls_engine_gnutls.open(s, dst, errp);
-            /* Perhaps half a message: see below. */
-            s->opened_control |= n == 0 && !s->packet;
-            return n;
+            return qiop_tls_engine_gnutls.open(s, dst, errp);
         }
         if (take_opening(s, &err)) {
             return no_keys(s, err, errp);
@@ -449,8 +445,7 @@ static ssize_t open_record(struct qiop_tls_session *s,
         return reject(s, ret, errp);
     }
     if (type == QIOP_RECORD_ALERT || type == QIOP_RECORD_HANDSHAKE) {
-        /* RFC 8446 section 5.4. In the middle of a message GnuTLS would not
-         * come back from it. */
+        /* §5.4; see session-messages.c. */
         return len ? control(s, dst, errp)
                    : reject(s, GNUTLS_E_UNEXPECTED_PACKET, errp);
     }

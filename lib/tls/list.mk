@@ -32,6 +32,7 @@ tls_sources = \
 	lib/tls/session-io.c \
 	lib/tls/session-keys.c \
 	lib/tls/session-lock.c \
+	lib/tls/session-messages.c \
 	lib/tls/session-priv.h \
 	lib/tls/session-refuse.c \
 	lib/tls/session-resume.c \

@@ -91,7 +91,8 @@ struct qiop_tls_session {
     bool only_data; /* the handshake of TLS 1.3 is over: one type remains */
     bool in_eof;
     uint8_t few_opened;    /* little records since it last rested */
-    bool opened_control;   /* GnuTLS opened a record without data */
+    bool half;             /* GnuTLS may wait for the rest of a message */
+    uint32_t told;         /* bytes of messages in the record it opens */
     unsigned idle_records; /* without data in a row */
     QIOError *in_err;
 
@@ -152,6 +153,18 @@ int qiop_tls_reader_leave(struct qiop_tls_session *s, QIOError **errp);
 bool qiop_tls_may_push(const struct qiop_tls_session *s);
 /* How many records have been sent under the present key. With seal_lock. */
 uint64_t qiop_tls_records_sent(struct qiop_tls_session *s);
+
+/* ---- session-messages.c: handshake messages after the handshake ---- */
+
+void qiop_tls_messages_hook(struct qiop_tls_session *s);
+/* Whether the last message, if it was whole, was the last of its record. With
+ * all locks. */
+bool qiop_tls_messages_aligned(const struct qiop_tls_session *s);
+/* With all locks, GnuTLS having the record numbers. Whether it may be shown the
+ * record at the head of the input: 0, or -1 with the session failed. */
+int qiop_tls_messages_check(struct qiop_tls_session *s, QIOError **errp);
+/* It has opened that, of `len` bytes, and found no data. */
+void qiop_tls_messages_count(struct qiop_tls_session *s, size_t len);
 
 /* ---- session-io.c ---- */
 

@@ -153,52 +153,6 @@ int qiop_creds_psk_lookup(gnutls_session_t tls, const char *user,
     return ret < 0 ? -1 : ret;
 }
 
-/*
- * A KeyUpdate came in, before GnuTLS looks at it (RFC 8446 §4.6.3). Requests
- * may cross, and one may follow another before we have anything to send; GnuTLS
- * fails on both. So it sees each as an update without request, and we answer.
- */
-static void key_update_came(struct qiop_tls_session *s,
-                            const gnutls_datum_t *msg)
-{
-    s->asked = false;
-    s->received.key_updates++;
-    if (msg->size == 1 && msg->data[0] == 1) {
-        msg->data[0] = 0;
-        s->answer_due = true;
-    }
-}
-
-static int message_came(gnutls_session_t tls, unsigned type, unsigned when,
-                        unsigned incoming, const gnutls_datum_t *msg)
-{
-    struct qiop_tls_session *s = gnutls_session_get_ptr(tls);
-
-    if (!incoming) {
-        return 0;
-    }
-    if (type == GNUTLS_HANDSHAKE_KEY_UPDATE && when == GNUTLS_HOOK_PRE) {
-        key_update_came(s, msg);
-    }
-    /* Not of a peer that is not verified yet: before TLS 1.3 it comes early. */
-    if (type == GNUTLS_HANDSHAKE_NEW_SESSION_TICKET &&
-        when == GNUTLS_HOOK_POST && s->done) {
-        qiop_tls_keep_ticket(s);
-    }
-    return 0;
-}
-
-static void set_hook(struct qiop_tls_session *s)
-{
-    if (s->material->ticket_store) {
-        gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_ANY,
-                                           GNUTLS_HOOK_BOTH, message_came);
-    } else {
-        gnutls_handshake_set_hook_function(s->tls, GNUTLS_HANDSHAKE_KEY_UPDATE,
-                                           GNUTLS_HOOK_PRE, message_came);
-    }
-}
-
 /* ---- making one ---- */
 
 static int set_creds(struct qiop_tls_session *s)
@@ -275,7 +229,7 @@ static int setup(struct qiop_tls_session *s)
     gnutls_transport_set_vec_push_function(s->tls, push);
     gnutls_transport_set_pull_function(s->tls, pull);
     gnutls_transport_set_pull_timeout_function(s->tls, pull_timeout);
-    set_hook(s);
+    qiop_tls_messages_hook(s);
     if (s->creds->config->kind != QIO_TLS_CREDS_X509) {
         return 0;
     }
@@ -497,7 +451,8 @@ static int starved(struct qiop_tls_session *s, QIOError **errp)
 
 static int complete(struct qiop_tls_session *s, QIOError **errp)
 {
-    int ret = qiop_tls_resume_complete(s);
+    int ret = qiop_tls_messages_aligned(s) ? qiop_tls_resume_complete(s)
+                                           : GNUTLS_E_UNEXPECTED_PACKET;
 
     if (ret < 0) {
         return qiop_tls_fail_code(s, ret, errp);

@@ -9,7 +9,9 @@ tls_tests = \
 	tests/tls/test-engine-choice \
 	tests/tls/test-info \
 	tests/tls/test-lifetime \
+	tests/tls/test-messages \
 	tests/tls/test-nomem \
+	tests/tls/test-nomem-records \
 	tests/tls/test-nomem-verify \
 	tests/tls/test-ocsp \
 	tests/tls/test-pkcs11 \
@@ -38,6 +40,8 @@ tests_tls_test_engine_choice_SOURCES = \
 	tests/tls/test-engine-choice.c tests/tls/engines.h tests/tls/sessionpair.h
 tests_tls_test_info_SOURCES = tests/tls/test-info.c tests/tls/sessionpair.h
 tests_tls_test_lifetime_SOURCES = tests/tls/test-lifetime.c tests/tls/sessionpair.h
+tests_tls_test_messages_SOURCES = tests/tls/test-messages.c \
+	tests/tls/resumepair.h tests/tls/sessionpair.h
 tests_tls_test_ocsp_SOURCES = tests/tls/test-ocsp.c tests/tls/sessionpair.h
 tests_tls_test_pkcs11_SOURCES = tests/tls/test-pkcs11.c tests/tls/sessionpair.h
 tests_tls_test_priority_SOURCES = tests/tls/test-priority.c tests/tls/sessionpair.h
@@ -56,5 +60,8 @@ tests_tls_test_verify_SOURCES = \
 tests_tls_test_verify_names_SOURCES = \
 	tests/tls/test-verify-names.c tests/tls/sessionpair.h tests/tls/verifypair.h
 tests_tls_test_nomem_LDADD = $(FAILMALLOC) $(LDADD)
+tests_tls_test_nomem_records_LDADD = $(FAILMALLOC) $(LDADD)
+tests_tls_test_nomem_records_SOURCES = \
+	tests/tls/test-nomem-records.c tests/tls/sessionpair.h
 tests_tls_test_nomem_verify_LDADD = $(FAILMALLOC) $(LDADD)
 tests_tls_test_nomem_verify_SOURCES = tests/tls/test-nomem-verify.c tests/tls/sessionpair.h
