@@ -145,5 +145,8 @@ void qiop_tls_messages_count(struct qiop_tls_session *s, size_t len)
 {
     size_t tag = gnutls_cipher_get_tag_size(gnutls_cipher_get(s->tls));
 
-    s->half |= s->only_data && len != QIOP_TLS_HEADER + s->told + 1 + tag;
+    /* Nothing may be an empty part of a message that has not begun: GnuTLS
+     * keeps each of them, in 16 KiB. */
+    s->half |= s->only_data &&
+               (!s->told || len != QIOP_TLS_HEADER + s->told + 1 + tag);
 }

@@ -429,6 +429,29 @@ START_TEST(tickets)
 }
 END_TEST
 
+/* Nor are empty records kept when no message has begun. */
+START_TEST(before_any)
+{
+    struct sessionpair p;
+    QIOError *err = NULL;
+    uint8_t rec[256];
+    struct forger f;
+    int i;
+
+    connect_with(&p, _i);
+    forger_of_session(&f, p.client->tls);
+    for (i = 0; i < 2; i++) {
+        give(p.server, rec,
+             forge13(&f, QIOP_RECORD_HANDSHAKE, NULL, 0, 0, rec));
+    }
+    ck_assert_int_eq(read_byte(p.server, &err), -1);
+    ck_assert_ptr_nonnull(strstr(qio_error_message(err), "empty"));
+    qiotest_error(&err, QIO_ERROR_TLS);
+    gnutls_aead_cipher_deinit(f.cipher);
+    sessionpair_free(&p);
+}
+END_TEST
+
 START_TEST(afterwards_before_13)
 {
     static const uint8_t hello[2][5] = {{0, 0, 1, 0, 3}, {1, 0, 1, 0, 3}};
@@ -553,6 +576,7 @@ int main(void)
     tcase_add_loop_test(tc, in_the_handshake, 0, 8);
     tcase_add_loop_test(tc, in_the_handshake_before_13, 0, 2);
     tcase_add_loop_test(tc, afterwards, 0, 2 * KINDS);
+    tcase_add_loop_test(tc, before_any, 0, KINDS);
     tcase_add_loop_test(tc, in_parts, 0, KINDS);
     tcase_add_loop_test(tc, whole, 0, KINDS);
     tcase_add_loop_test(tc, tickets, 0, 3);
