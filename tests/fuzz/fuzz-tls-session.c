@@ -10,9 +10,8 @@
 #include <config.h>
 #include <stdlib.h>
 #include <string.h>
-#include <qio/tls-config.h>
+#include "fuzz-tls.h"
 #include "innerseal.h"
-#include "tls/session-priv.h"
 
 #define FLIGHT_MAX (256 << 10)
 /* GnuTLS takes eight within a second. */
@@ -35,13 +34,6 @@ struct world {
 
 static struct world w;
 
-static void must(bool holds)
-{
-    if (!holds) {
-        abort();
-    }
-}
-
 static unsigned byte(void)
 {
     if (!w.size) {
@@ -53,55 +45,6 @@ static unsigned byte(void)
 
 /* ---- two sessions ---- */
 
-static ssize_t the_key(const char *user, unsigned char *key, size_t size,
-                       void *opaque)
-{
-    (void)user;
-    (void)opaque;
-    must(size >= 32);
-    memset(key, 'k', 32);
-    return 32;
-}
-
-/* No certificates and no key exchange: a handshake takes almost no time. (Nor
- * AES-256-GCM, which does not go with the hash of these keys.) */
-static QIOTLSCreds *make_creds(QIOTLSEndpoint endpoint, unsigned cipher,
-                               const char *engine)
-{
-    static const char *const priorities[] = {
-        "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+PSK:-CIPHER-ALL:+AES-128-GCM",
-        "NORMAL:-VERS-ALL:+VERS-TLS1.3:-KX-ALL:+PSK:-CIPHER-ALL"
-        ":+CHACHA20-POLY1305"};
-    QIOTLSConfig *config =
-        qio_tls_config_new(QIO_TLS_CREDS_PSK, endpoint, NULL);
-    QIOTLSCreds *creds;
-
-    must(config != NULL);
-    must(qio_tls_config_set(config, "priority", priorities[cipher], NULL) == 0);
-    must(qio_tls_config_set(config, "tls-engine", engine, NULL) == 0);
-    must(qio_tls_config_set_psk_func(config, the_key, NULL, NULL, NULL) == 0);
-    creds = qio_tls_creds_new(config, NULL);
-    must(creds != NULL);
-    qio_tls_config_free(config);
-    return creds;
-}
-
-static void move_to(struct qiop_tls_session *to, const uint8_t *data,
-                    size_t len)
-{
-    while (len) {
-        size_t avail;
-        uint8_t *dst = qiop_tls_session_input_reserve(to, &avail, NULL);
-
-        must(dst != NULL);
-        avail = avail < len ? avail : len;
-        memcpy(dst, data, avail);
-        qiop_tls_session_input_commit(to, avail, avail);
-        data += avail;
-        len -= avail;
-    }
-}
-
 static void move(struct qiop_tls_session *from, struct qiop_tls_session *to)
 {
     struct qiop_queue flight;
@@ -111,7 +54,7 @@ static void move(struct qiop_tls_session *from, struct qiop_tls_session *to)
     qiop_queue_init(&flight, 0);
     if (qiop_tls_session_output_take(from, &flight)) {
         p = qiop_queue_peek(&flight, &len);
-        move_to(to, p, len);
+        fuzz_tls_give(to, p, len);
     }
     qiop_queue_free(&flight, false);
 }
@@ -119,16 +62,18 @@ static void move(struct qiop_tls_session *from, struct qiop_tls_session *to)
 static void connect_both(unsigned how)
 {
     static const char *const engines[] = {"ipsec-mb", "aead", "gnutls"};
+    static const char *const ciphers[] = {"AES-128-GCM", "CHACHA20-POLY1305"};
     static QIOTLSCreds *client[2], *server[3][2];
     unsigned engine = (how & 3) % 3, cipher = how >> 2 & 1;
     int a = QIOP_TLS_BLOCK, b = QIOP_TLS_BLOCK;
 
     if (!server[engine][cipher]) {
-        server[engine][cipher] =
-            make_creds(QIO_TLS_ENDPOINT_SERVER, cipher, engines[engine]);
+        server[engine][cipher] = fuzz_tls_creds(
+            QIO_TLS_ENDPOINT_SERVER, ciphers[cipher], engines[engine]);
     }
     if (!client[cipher]) {
-        client[cipher] = make_creds(QIO_TLS_ENDPOINT_CLIENT, cipher, "aead");
+        client[cipher] =
+            fuzz_tls_creds(QIO_TLS_ENDPOINT_CLIENT, ciphers[cipher], "aead");
     }
     w.len = 0;
     w.sent = w.seen = 0;
@@ -338,7 +283,7 @@ static void deliver(size_t max)
 
     collect();
     n = w.len < max ? w.len : max;
-    move_to(w.server, w.flight, n);
+    fuzz_tls_give(w.server, w.flight, n);
     memmove(w.flight, w.flight + n, w.len - n);
     w.len -= n;
 }
