@@ -13,7 +13,6 @@ tests_fuzz_fuzz_migration_channels_SOURCES = \
 tests_fuzz_fuzz_tls_handshake_SOURCES = \
 	tests/fuzz/fuzz-tls-handshake.c tests/fuzz/fuzz-tls.h tests/fuzz/fuzz-main.c
 tests_fuzz_fuzz_tls_record_SOURCES = \
-	tests/fuzz/fuzz-tls-handshake \
 	tests/fuzz/fuzz-tls-record.c tests/fuzz/fuzz-main.c
 tests_fuzz_fuzz_tls_session_SOURCES = \
 	tests/fuzz/fuzz-tls-session.c tests/fuzz/fuzz-tls.h tests/fuzz/fuzz-main.c
