@@ -9,6 +9,7 @@
 #include <config.h>
 #include "tls/session-priv.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,19 +90,17 @@ static int holds_nothing(struct qiop_tls_session *s, const uint8_t *rec)
     gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(s->tls);
     size_t tag = gnutls_cipher_get_tag_size(cipher);
     size_t len = (size_t)rec[3] << 8 | rec[4], size = len;
-    uint8_t number[8], nonce[QIOP_RECORD_NONCE], *inner;
+    uint8_t nonce[QIOP_RECORD_NONCE], *inner;
     gnutls_aead_cipher_hd_t hd;
     gnutls_datum_t iv, key;
-    int i, ret;
+    uint64_t number; /* big-endian */
+    int ret;
 
-    ret = gnutls_record_get_state(s->tls, 1, NULL, &iv, &key, number);
+    ret = gnutls_record_get_state(s->tls, 1, NULL, &iv, &key, (void *)&number);
     if (ret < 0 || iv.size != sizeof(nonce)) {
         return ret < 0 ? ret : GNUTLS_E_INTERNAL_ERROR;
     }
-    memcpy(nonce, iv.data, sizeof(nonce));
-    for (i = 0; i < 8; i++) {
-        nonce[sizeof(nonce) - 8 + i] ^= number[i];
-    }
+    qiop_record_nonce(iv.data, be64toh(number), nonce);
     errno = 0;
     ret = gnutls_aead_cipher_init(&hd, cipher, &key);
     if (ret < 0) {
