@@ -5,7 +5,6 @@
 #define INNERSEAL_H
 
 #include <string.h>
-#include <gnutls/crypto.h>
 #include "tls/record.h"
 
 #define INNERSEAL_SECRET 32 /* bytes of one, with SHA-256 */

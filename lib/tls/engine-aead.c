@@ -5,23 +5,30 @@
 
 #include <errno.h>
 #include <string.h>
-#include <gnutls/crypto.h>
+
+int qiop_aead_cipher_init(gnutls_aead_cipher_hd_t *hd,
+                          gnutls_cipher_algorithm_t cipher,
+                          const gnutls_datum_t *key)
+{
+    int ret;
+
+    errno = 0;
+    ret = gnutls_aead_cipher_init(hd, cipher, key);
+    return ret < 0 && errno == ENOMEM ? GNUTLS_E_MEMORY_ERROR : ret;
+}
 
 static void *make(const void *shared, gnutls_cipher_algorithm_t cipher,
                   const gnutls_datum_t *key, QIOError **errp)
 {
     gnutls_aead_cipher_hd_t hd;
-    int ret;
+    int ret = qiop_aead_cipher_init(&hd, cipher, key);
 
     (void)shared;
-    errno = 0;
-    ret = gnutls_aead_cipher_init(&hd, cipher, key);
     if (ret < 0) {
-        bool memory = ret == GNUTLS_E_MEMORY_ERROR || errno == ENOMEM;
-
-        qio_error_set_tls(errp, memory ? QIO_ERROR_NOMEM : QIO_ERROR_TLS, ret,
-                          "cannot use the record keys: %s",
-                          memory ? "out of memory" : gnutls_strerror(ret));
+        qio_error_set_tls(
+            errp,
+            ret == GNUTLS_E_MEMORY_ERROR ? QIO_ERROR_NOMEM : QIO_ERROR_TLS, ret,
+            "cannot use the record keys: %s", gnutls_strerror(ret));
         return NULL;
     }
     return hd;

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 #include <qio/error.h>
 #include "base/iov.h"
@@ -68,6 +69,11 @@ struct qiop_aead {
 /* GnuTLS's AEAD calls, and libipsec-mb where the library is built with it. */
 extern const struct qiop_aead qiop_aead_gnutls;
 extern const struct qiop_aead qiop_aead_ipsecmb;
+
+/* gnutls_aead_cipher_init(), with one code for lack of memory. */
+int qiop_aead_cipher_init(gnutls_aead_cipher_hd_t *hd,
+                          gnutls_cipher_algorithm_t cipher,
+                          const gnutls_datum_t *key);
 
 /* One direction: a key and how many records it has protected. */
 struct qiop_record {

@@ -10,10 +10,8 @@
 #include "tls/session-priv.h"
 
 #include <endian.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <gnutls/crypto.h>
 
 /* RFC 8446 §4: its type and length. */
 #define MESSAGE_HEADER 4
@@ -101,10 +99,9 @@ static int holds_nothing(struct qiop_tls_session *s, const uint8_t *rec)
         return ret < 0 ? ret : GNUTLS_E_INTERNAL_ERROR;
     }
     qiop_record_nonce(iv.data, be64toh(number), nonce);
-    errno = 0;
-    ret = gnutls_aead_cipher_init(&hd, cipher, &key);
+    ret = qiop_aead_cipher_init(&hd, cipher, &key);
     if (ret < 0) {
-        return errno == ENOMEM ? GNUTLS_E_MEMORY_ERROR : ret;
+        return ret;
     }
     inner = malloc(len + 1);
     if (!inner) {

@@ -54,6 +54,8 @@ static void forger_make(struct forger *f, gnutls_session_t tls,
 {
     gnutls_cipher_algorithm_t cipher = gnutls_cipher_get(tls);
 
+    /* Of TLS 1.2. In its handshake GnuTLS names the cipher that is read with,
+     * which may be none yet. */
     if (iv_len == 4) {
         cipher = GNUTLS_CIPHER_AES_128_GCM;
     }
@@ -225,6 +227,7 @@ static struct qiop_tls_session *other(const struct sessionpair *p,
 static const char *const ciphers[] = {"AES-128-GCM", "CHACHA20-POLY1305",
                                       "AES-128-CCM", "AES-128-CCM-8"};
 static const size_t paddings[] = {0, 1, 40};
+/* Of EncryptedExtensions and Certificate: what client and server expect. */
 static const uint8_t half_message[2][5] = {{8, 0, 0, 16, 0}, {11, 0, 0, 16, 0}};
 
 static void in_handshake13(const char *cipher, bool victim_is_server,
